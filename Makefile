@@ -1,0 +1,165 @@
+# Every target sets up what it needs; a second run finds it there. Only Python 3.11 or later and make are needed.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# What `make test` hands to pytest; for one test: make test PYTEST_ARGS="-k name".
+PYTEST_ARGS ?= --cov
+
+STARTED := $(shell date +%s)
+elapsed  = $$(( $$(date +%s) - $(STARTED) )) s
+PIP      = -m pip --quiet --disable-pip-version-check install
+LOCKED   = $(PIP) --require-hashes --requirement
+EDITABLE = $(PIP) --no-deps --no-build-isolation --editable .
+# Parallel checks do not mix their output, where this make can help it.
+ifneq ($(filter output-sync,$(.FEATURES)),)
+MAKEFLAGS += --output-sync=target
+endif
+
+CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check integration bench docs lock format clean $(CHECKS)
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------------------------------ everyday
+
+demo: $(VENV)/.demo  ## serve the example on loopback, with no key and no network
+	@echo "==> Setup took $(elapsed). Starting the support desk; Ctrl-C stops it."
+	@$(BIN)/python -m examples.support_desk
+
+test: $(VENV)/.test  ## run every test that needs Python alone
+	@echo "==> Setup took $(elapsed). Running the tests."
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+integration: $(VENV)/.test  ## run the example against its own commands, over a real socket
+	@echo "==> Setup took $(elapsed). Running the support desk and every command that it prints."
+	@$(BIN)/python -m examples.support_desk --smoke
+
+bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
+	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
+	@$(BIN)/python -m tests.benchmarks
+
+docs: $(VENV)/.docs  ## build the documentation into site/
+	@$(BIN)/zensical build --clean --strict
+
+format: $(VENV)/.check  ## rewrite the code as `make check` wants it
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) $(VENV)-* dist site .cache .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests examples scripts -name __pycache__ -prune -exec rm -rf {} +
+
+# ------------------------------------------------------------------------------------------------ make check
+
+check: $(CHECKS)  ## format, lint, types, architecture, API, docs, wheel, lowest versions (make -j2 check)
+	@echo "==> All checks passed in $(elapsed)."
+
+check-format: $(VENV)/.check
+	@echo "==> Formatting (ruff)"
+	@$(BIN)/ruff format --check .
+
+check-lint: $(VENV)/.check
+	@echo "==> Linting (ruff)"
+	@$(BIN)/ruff check .
+
+check-mypy: $(VENV)/.check
+	@echo "==> Types (mypy --strict), a minute the first time"
+	@$(BIN)/mypy
+
+check-pyright: $(VENV)/.check
+	@echo "==> Types (pyright, strict)"
+	@PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+
+check-imports: $(VENV)/.check
+	@echo "==> Architecture (import-linter)"
+	@$(BIN)/lint-imports --no-cache
+
+check-api: $(VENV)/.check
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null) || { echo "==> API: no release is tagged yet, so there is nothing to break"; exit 0; }; \
+	echo "==> API: breaking changes since $$tag (griffe)"; \
+	$(BIN)/griffe check chatkit_prod --search src --against "$$tag"
+
+check-docs: $(VENV)/.check
+	@echo "==> Documentation (zensical, strict)"
+	@$(BIN)/zensical build --clean --strict
+
+check-wheel: $(VENV)/.check $(VENV)-wheel/.runtime
+	@echo "==> Package: building wheel and sdist, importing every module from the wheel in $(VENV)-wheel"
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation . >/dev/null
+	@$(VENV)-wheel/bin/python $(PIP) --no-deps --force-reinstall dist/*.whl
+	@$(VENV)-wheel/bin/python -I scripts/wheel_import.py src
+
+check-lowest: $(VENV)-lowest/.lowest
+	@echo "==> Unit tests with the lowest versions that pyproject.toml allows"
+	@$(VENV)-lowest/bin/python -m pytest -p no:cacheprovider --ignore=tests/path tests
+
+# ------------------------------------------------------------------------------------------------ environments
+# A stamp is as old as the last successful install; pip then only touches what has changed.
+
+$(VENV)/.created $(VENV)-wheel/.created $(VENV)-lowest/.created $(VENV)-lock/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo "Python 3.11 or later is needed. Name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "==> Creating $(@D) (a few seconds)"
+	@$(PYTHON) -m venv --clear $(@D)
+	@touch $@
+
+$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/.created
+	@echo "==> Installing what the example needs, pinned, and this project into $(VENV) (half a minute the first time)"
+	@$(BIN)/python $(LOCKED) $<
+	@$(BIN)/python $(EDITABLE)
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.demo
+	@echo "==> Installing what the tests need, pinned, into $(VENV) (half a minute the first time)"
+	@$(BIN)/python $(LOCKED) $<
+	@touch $@
+
+$(VENV)/.check: requirements/check.txt $(VENV)/.test
+	@echo "==> Installing the checkers, pinned, into $(VENV) (a minute the first time)"
+	@$(BIN)/python $(LOCKED) $<
+	@touch $@
+
+$(VENV)/.docs: requirements/docs.txt pyproject.toml | $(VENV)/.created
+	@echo "==> Installing what the documentation needs, pinned, into $(VENV) (a quarter of a minute the first time)"
+	@$(BIN)/python $(LOCKED) $<
+	@touch $@
+
+$(VENV)-wheel/.runtime: requirements/runtime.txt | $(VENV)-wheel/.created
+	@echo "==> Installing the dependencies alone, pinned, into $(VENV)-wheel (half a minute the first time)"
+	@$(VENV)-wheel/bin/python $(LOCKED) $<
+	@touch $@
+
+$(VENV)-lowest/.lowest: requirements/lowest.txt pyproject.toml | $(VENV)-lowest/.created
+	@echo "==> Installing the lowest versions, pinned, into $(VENV)-lowest (a minute the first time)"
+	@$(VENV)-lowest/bin/python $(LOCKED) $<
+	@$(VENV)-lowest/bin/python $(EDITABLE)
+	@touch $@
+
+# ------------------------------------------------------------------------------------------------ locks
+
+$(VENV)-lock/.uv: | $(VENV)-lock/.created
+	@$(VENV)-lock/bin/python $(PIP) uv
+	@touch $@
+
+# For newer versions: make lock UPGRADE=--upgrade
+# The extras stay in the pins: pip in hash mode takes `name[extra]` from nowhere else.
+UPGRADE ?=
+COMPILE  = $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+           --no-build --no-strip-extras --custom-compile-command "make lock" $(UPGRADE)
+AS_CHECK = --constraint requirements/check.txt --no-annotate
+
+lock: $(VENV)-lock/.uv  ## pin the dependencies anew in requirements/
+	@echo "==> Resolving (half a minute)"
+	@rm -f requirements/lowest.txt
+	@$(COMPILE) pyproject.toml --all-extras --group check --output-file requirements/check.txt
+	@$(COMPILE) pyproject.toml --all-extras --group test $(AS_CHECK) --output-file requirements/test.txt
+	@$(COMPILE) pyproject.toml --group demo $(AS_CHECK) --output-file requirements/demo.txt
+	@$(COMPILE) pyproject.toml $(AS_CHECK) --output-file requirements/runtime.txt
+	@$(COMPILE) --group docs $(AS_CHECK) --output-file requirements/docs.txt
+	@$(COMPILE) pyproject.toml --extra pii --extra session --group test \
+	  --resolution lowest-direct --output-file requirements/lowest.txt
