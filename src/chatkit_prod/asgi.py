@@ -1,0 +1,61 @@
+"""ASGI aliases and header access."""
+
+from collections.abc import Iterable, Iterator
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = [
+    "ASGIApp",
+    "Message",
+    "RawHeaders",
+    "Receive",
+    "Scope",
+    "Send",
+    "decline",
+    "header_values",
+    "with_headers",
+]
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+
+def header_values(scope: Scope, name: bytes) -> Iterator[bytes]:
+    """Yield every value of a request header, in the order of the wire.
+
+    Args:
+        scope: An ASGI HTTP or WebSocket scope; its header values are untrusted.
+        name: The field name in lower case, as the ASGI specification sends it.
+    """
+    for key, value in scope["headers"]:
+        if key == name:
+            yield value
+
+
+def with_headers(message: Message, *, added: RawHeaders = (), missing: RawHeaders = ()) -> Message:
+    """Return a copy of an `http.response.start` message with more headers.
+
+    Args:
+        message: The message of the app; it is not changed.
+        added: Headers that stand beside others of the same name, such as `Vary`.
+        missing: Headers that are left out where the app has set one of that name, in lower case.
+    """
+    headers = [*message.get("headers", ()), *added]
+    names = {name.lower() for name, _ in headers}
+    headers += [(name, value) for name, value in missing if name not in names]
+    return {**message, "headers": headers}
+
+
+async def decline(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer what is not HTTP: a WebSocket is refused, a lifespan has nothing to do.
+
+    Args:
+        scope: A WebSocket or lifespan scope, or one of a type to come, which is left alone.
+        receive: The ASGI channel.
+        send: The ASGI channel.
+    """
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+    elif scope["type"] == "lifespan":
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})

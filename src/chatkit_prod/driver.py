@@ -1,0 +1,304 @@
+"""One task drives the server's generator and sends what it yields.
+
+Theory of operation. ChatKit saves a half-finished answer only when `CancelledError` is raised inside
+its generator, while `respond` is being iterated, and only if nothing cancels the saving itself. So
+
+* the generator is iterated by a task of its own, which no cancel scope of the request reaches;
+* a stop cancels that task once. What happens then depends on where it is:
+
+    prelude    the user's message is being stored: the stop waits until that is done
+    pulling    in the model, a tool or the store: `CancelledError` is raised right there
+    sending    the send is given up, and the next wait inside the generator is cancelled instead
+
+* when the event loop itself is torn down, which cancels every task, that counts as a stop.
+
+    run ─┬─ the driving task      prelude → head → (pull → encode → send)* → end
+         ├─ a listener            waits for `http.disconnect`
+         └─ the clock             keep-alive, deadline, grace
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Generic, Literal, TypeVar
+
+from anyio import CancelScope
+
+from .asgi import Message, Receive, Send
+from .errors import stack_of
+from .sse import KEEP_ALIVE, created_thread, error_event, is_error, is_prelude
+from .state import RequestState
+
+TEvent = TypeVar("TEvent")
+
+Stop = Literal["disconnect", "deadline", "shutdown"]
+
+logger = logging.getLogger("chatkit_prod")
+
+_ABORT_SECONDS = 1.0
+
+
+class EmptyStreamError(Exception):
+    """The server ended a stream without any event, which its client would take for silent success."""
+
+
+class StreamDriver(Generic[TEvent]):
+    """Sends one stream of events to one client, and stops it so that nothing is lost.
+
+    Args:
+        events: The server's generator.
+        encode: Turns an event into bytes, or into none if it must not leave.
+        head: The `http.response.start` message; sent together with the first events, when the
+            prelude is over. A generator that raises before has sent nothing.
+        state: Gets the outcome.
+        keep_alive: Seconds of silence after which a comment is sent.
+        cancel_grace: Seconds that a stopped generator gets to finish.
+        deadline: Time of the event loop's clock at which the stream is ended; None for never.
+        deadline_message: What the client shows then, in the user's language.
+
+    Attributes:
+        unsent: The encoded events of a prelude that has not been sent.
+    """
+
+    def __init__(
+        self,
+        events: AsyncIterator[TEvent],
+        encode: Callable[[TEvent], bytes],
+        *,
+        head: Message,
+        state: RequestState,
+        keep_alive: float,
+        cancel_grace: float,
+        deadline: float | None,
+        deadline_message: str,
+    ) -> None:
+        self._events = events
+        self._encode = encode
+        self._head = head
+        self._state = state
+        self._keep_alive = keep_alive
+        self._cancel_grace = cancel_grace
+        self._deadline = deadline
+        self._deadline_message = deadline_message
+        self.unsent = b""
+        self._loop = asyncio.get_running_loop()
+        self._phase: Literal["prelude", "pulling", "sending"] = "prelude"
+        self._stopped: Stop | None = None
+        self._stopped_at = 0.0
+        self._sent_at = 0.0
+        self._ping: asyncio.Task[None] | None = None
+
+    async def run(self, receive: Receive, send: Send) -> None:
+        """Drive the stream to its end, or until the client goes, the deadline passes, or we are cancelled.
+
+        Raises:
+            EmptyStreamError: There was no event; nothing has been sent.
+            Exception: What the server raised in the prelude; nothing has been sent.
+            asyncio.CancelledError: The request was cancelled; the generator has finished all the same.
+        """
+        self._send = send
+        self._sent_at = self._loop.time()
+        self._task = _DrivingTask(self._drive(), self.stop)
+        listener = self._loop.create_task(_disconnected(receive))
+        try:
+            await self._watch(listener)
+        except asyncio.CancelledError:
+            self.stop("shutdown")
+            with CancelScope(shield=True):
+                await self._watch(listener)
+            raise
+        finally:
+            listener.cancel()
+            if self._ping is not None:
+                self._ping.cancel()
+        if not self._task.cancelled():
+            self._task.result()
+        elif self._stopped is None:
+            message = "the server's generator was cancelled from within, before its first event"
+            raise RuntimeError(message)
+
+    def stop(self, reason: Stop) -> None:
+        """Cancel the generator once, now or as soon as the user's message is stored."""
+        if self._stopped is None:
+            self._stopped = reason
+            self._stopped_at = self._loop.time()
+            if self._phase != "prelude":
+                self._task.interrupt()
+
+    async def _watch(self, listener: asyncio.Task[None]) -> None:
+        """Wait for the driving task, and stop it when it is time."""
+        while not self._task.done():
+            waiting_for = {self._task} if listener.done() else {self._task, listener}
+            pause = self._pause()
+            await asyncio.wait(waiting_for, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                return
+            now = self._loop.time()
+            if listener.done():
+                self.stop("disconnect")
+            if self._deadline is not None and now >= self._deadline:
+                self.stop("deadline")
+            if self._stopped is None:
+                self._ping_if_silent(now)
+            elif now >= self._stopped_at + self._cancel_grace:
+                await self._abort()
+                return
+
+    def _pause(self) -> float:
+        """Return the seconds until something has to be done."""
+        now = self._loop.time()
+        if self._stopped is not None:
+            return max(self._stopped_at + self._cancel_grace - now, 0)
+        next_ping = max(self._sent_at + self._keep_alive - now, 0.001)
+        return next_ping if self._deadline is None else min(next_ping, max(self._deadline - now, 0))
+
+    async def _abort(self) -> None:
+        """Give up on a generator that does not end; what it wanted to save may be lost."""
+        logger.error("a stopped stream did not end within cancel_grace=%s seconds", self._cancel_grace)
+        self._task.interrupt()
+        await asyncio.wait({self._task}, timeout=_ABORT_SECONDS)
+
+    def _ping_if_silent(self, now: float) -> None:
+        if now < self._sent_at + self._keep_alive:
+            return
+        self._sent_at = now
+        if self._phase == "pulling" and (self._ping is None or self._ping.done()):
+            self._ping = self._loop.create_task(_ping(self._send))
+
+    async def _drive(self) -> None:
+        """Pull, encode and send: the driving task."""
+        try:
+            await self._prelude()
+            early = self._stopped
+            if early != "disconnect":
+                await self._transmit(self._head, _body(self.unsent))
+            self.unsent = b""
+            if early is not None:
+                self._task.interrupt()
+            await self._pull()
+        finally:
+            await _close(self._events)
+        await self._end()
+
+    async def _prelude(self) -> None:
+        """Collect what comes before `respond`, and the event behind it, which says that it is over."""
+        async for event in self._events:
+            chunk = self._encode(event)
+            self.unsent += chunk
+            if not is_prelude(chunk):
+                self._note(chunk)
+                break
+        if not self.unsent:
+            raise EmptyStreamError
+        self._state.thread_id = created_thread(self.unsent) or self._state.thread_id
+
+    async def _pull(self) -> None:
+        """Send the events until there are no more, or until the cancel that a stop has left arrives."""
+        self._phase = "pulling"
+        try:
+            async for event in self._events:
+                chunk = self._encode(event)
+                if chunk and self._stopped is None:
+                    await self._transmit(_body(chunk))
+                    self._note(chunk)
+        except asyncio.CancelledError as error:
+            if self._stopped is None:
+                await self._fail(error)
+        except Exception as error:  # noqa: BLE001 - the app's code may raise anything
+            await self._fail(error)
+
+    async def _fail(self, error: BaseException) -> None:
+        """Log what the app raised, and end its stream with an event."""
+        self._state.fail(error)
+        logger.error("the stream failed after its first event\n%s", stack_of(error))
+        if self._stopped is None:
+            await self._transmit(_body(error_event(error)))
+
+    async def _transmit(self, *messages: Message) -> None:
+        """Send; a stop that arrives meanwhile is passed on to the generator, and so is a closed connection."""
+        self._phase = "sending"
+        try:
+            if self._ping is not None and not self._ping.done():
+                await asyncio.wait({self._ping})
+            for message in messages:
+                await self._send(message)
+        except asyncio.CancelledError:
+            if self._stopped is None:
+                raise
+            self._task.uncancel()
+            self._task.interrupt()
+        except Exception:  # noqa: BLE001 - servers differ in what they raise when nobody listens any more
+            self._phase = "pulling"
+            self.stop("disconnect")
+        self._phase = "pulling"
+        self._sent_at = self._loop.time()
+
+    async def _end(self) -> None:
+        """Note the outcome, and end the response where somebody may still read it."""
+        state = self._state
+        if self._stopped is None:
+            state.outcome = state.outcome or "completed"
+            await self._transmit(_END)
+            return
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)  # a cancel that the generator did not wait for ends here
+        state.outcome = "expired" if self._stopped == "deadline" else "cancelled"
+        if self._stopped == "deadline":
+            last = error_event(message=self._deadline_message, allow_retry=False)
+            await self._transmit(_body(last), _END)
+        elif self._stopped == "shutdown":
+            await self._transmit(_body(error_event()), _END)
+
+    def _note(self, chunk: bytes) -> None:
+        """Remember that the server reported an error by an event."""
+        if is_error(chunk):
+            self._state.outcome = "error"
+
+
+class _DrivingTask(asyncio.Task[None]):
+    """A task that takes the end of the event loop for a stop.
+
+    `asyncio.run` ends by cancelling every task, also one that is just saving what a first cancel
+    left. It does so when the loop does not run, by which it is told from a timeout inside the app.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], stop: Callable[[Stop], None]) -> None:
+        super().__init__(coroutine)
+        self._stop = stop
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            self._stop("shutdown")
+            return True
+        return super().cancel(msg)
+
+    def interrupt(self) -> None:
+        """Raise `CancelledError` at the task's next wait."""
+        super().cancel()
+
+
+_END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
+
+
+def _body(chunk: bytes) -> Message:
+    return {"type": "http.response.body", "body": chunk, "more_body": True}
+
+
+async def _disconnected(receive: Receive) -> None:
+    with suppress(Exception):  # a channel that cannot be read any more is a disconnect as well
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _ping(send: Send) -> None:
+    with suppress(Exception):  # the next event will find out
+        await send(_body(KEEP_ALIVE))
+
+
+async def _close(events: AsyncIterator[Any]) -> None:
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,316 @@
+"""The tree of errors, and the bodies that a client sees.
+
+    ConfigurationError (ValueError)       raised at construction, or when a layer is missing
+    RequestError                          answered to the client; `status` and `code` are class variables
+    ├── InvalidRequestError               400 invalid_request
+    ├── AuthenticationError               401 authentication_required
+    │   └── InvalidTokenError             401 invalid_token
+    ├── ForbiddenError                    403 forbidden
+    │   └── InsufficientScopeError        403 insufficient_scope
+    ├── ResourceNotFoundError             404 not_found
+    ├── MethodNotAllowedError             405 method_not_allowed
+    ├── ContentTooLargeError              413 content_too_large
+    ├── UnsupportedMediaTypeError         415 unsupported_media_type
+    ├── AppError                          400 custom, or the code of the app's StreamError
+    ├── RefusedByAppError                 4xx refused, the status of the app's HTTPException
+    └── InternalError                     500 internal_error
+
+The text that a client sees is fixed per class; what an operator needs is in the log.
+"""
+
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from chatkit.errors import CustomStreamError, StreamError
+from chatkit.store import NotFoundError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+Headers = Mapping[str, str]
+Translate = Callable[[str], str]
+
+
+class ConfigurationError(ValueError):
+    """The library is used in a way that cannot work; the text says what to change."""
+
+
+class RequestError(Exception):
+    """A request that is refused, or could not be answered.
+
+    Attributes:
+        status: The HTTP status code.
+        code: A stable word for programs.
+        message: The English text for people, translated when it is sent; never holds input.
+        headers: Further response headers.
+        members: Extension members of the problem body (RFC 9457 §3.2).
+    """
+
+    status: int
+    code: str
+    message: str
+
+    @property
+    def headers(self) -> Headers:
+        """Further response headers."""
+        return {}
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """Extension members of the problem body."""
+        return {}
+
+
+class InvalidRequestError(RequestError):
+    """The body is not a ChatKit request of this release, or breaks one of its rules.
+
+    Args:
+        errors: Where and what, as `{"loc": [...], "msg": "..."}`, without any input.
+    """
+
+    status = 400
+    code = "invalid_request"
+    message = "The request is not valid."
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(self.code)
+        self.errors = errors
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """The list of errors, where there is one."""
+        return {"errors": list(self.errors)} if self.errors else {}
+
+
+class AuthenticationError(RequestError):
+    """No credentials came with the request (RFC 6750 §3: a challenge without an error code).
+
+    Args:
+        challenge: The scheme that would be accepted, with its parameters, such as `Bearer`.
+    """
+
+    status = 401
+    code = "authentication_required"
+    message = "Sign in to continue."
+
+    def __init__(self, challenge: str) -> None:
+        super().__init__(self.code)
+        self.challenge = challenge
+
+    @property
+    def headers(self) -> Headers:
+        """The challenge (RFC 9110 §11.6.1)."""
+        return {"WWW-Authenticate": self.challenge}
+
+
+class InvalidTokenError(AuthenticationError):
+    """The credentials are malformed, expired, revoked, or not meant for this service."""
+
+    code = "invalid_token"
+    message = "Your session is no longer valid. Sign in again."
+
+    @property
+    def headers(self) -> Headers:
+        """The challenge with its error code (RFC 6750 §3.1)."""
+        comma = "," if " " in self.challenge else ""
+        return {"WWW-Authenticate": f'{self.challenge}{comma} error="invalid_token"'}
+
+
+class ForbiddenError(RequestError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    message = "You are not allowed to do this."
+
+
+class InsufficientScopeError(ForbiddenError):
+    """The credentials lack a scope (RFC 6750 §3.1).
+
+    Args:
+        scopes: All scopes that are needed.
+        challenge: The authentication scheme, such as `Bearer`.
+    """
+
+    code = "insufficient_scope"
+
+    def __init__(self, scopes: Sequence[str], challenge: str = "Bearer") -> None:
+        super().__init__(self.code)
+        self.challenge = challenge
+        self.scopes = tuple(scopes)
+
+    @property
+    def headers(self) -> Headers:
+        """The challenge with the scopes that are needed."""
+        scope = " ".join(self.scopes)
+        return {"WWW-Authenticate": f'{self.challenge} error="insufficient_scope", scope="{scope}"'}
+
+
+class ResourceNotFoundError(RequestError):
+    """A thread, item or attachment is absent, or belongs to somebody else: nobody can tell which."""
+
+    status = 404
+    code = "not_found"
+    message = "This could not be found."
+
+
+class MethodNotAllowedError(RequestError):
+    """ChatKit requests are POST requests."""
+
+    status = 405
+    code = "method_not_allowed"
+    message = "This method is not allowed."
+
+    @property
+    def headers(self) -> Headers:
+        """The methods that are (RFC 9110 §15.5.6)."""
+        return {"Allow": "POST"}
+
+
+class ContentTooLargeError(RequestError):
+    """The body, or a part of it, is over a limit.
+
+    Args:
+        limit: The keyword of the limit, for the client's log.
+    """
+
+    status = 413
+    code = "content_too_large"
+    message = "This is too large to send."
+
+    def __init__(self, limit: str) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """Which limit it was."""
+        return {"limit": self.limit}
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body is not declared as JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+    message = "The request must be JSON."
+
+    @property
+    def headers(self) -> Headers:
+        """What would be accepted (RFC 9110 §12.5.1)."""
+        return {"Accept-Post": "application/json"}
+
+
+class AppError(RequestError):
+    """An error that the app raised on purpose, for its users to see, where no stream can carry it.
+
+    Args:
+        error: What the app raised. A `CustomStreamError` is a 400 with its own text, already in the
+            user's language; a `StreamError` has the status that ChatKit gives to its code.
+    """
+
+    code = "custom"
+
+    def __init__(self, error: StreamError | CustomStreamError) -> None:
+        super().__init__(type(error).__name__)
+        self.allow_retry = error.allow_retry
+        if isinstance(error, CustomStreamError):
+            self.status = 400
+            self.message = error.message
+        else:
+            self.status = error.status_code
+            self.code = str(getattr(error.code, "value", error.code))
+            self.message = InternalError.message
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """Whether a second try may help."""
+        return {"allow_retry": self.allow_retry}
+
+
+class InternalError(RequestError):
+    """Something failed that is not the client's fault; the cause is in the log."""
+
+    status = 500
+    code = "internal_error"
+    message = "Something went wrong. Try again."
+
+
+class RefusedByAppError(RequestError):
+    """A Starlette `HTTPException` with a 4xx status, raised by the app's own code.
+
+    Args:
+        error: Its status and headers are kept; its detail is not, because it may quote input.
+    """
+
+    code = "refused"
+
+    def __init__(self, error: HTTPException) -> None:
+        super().__init__(self.code)
+        self.status = error.status_code
+        self.message = HTTPStatus(error.status_code).phrase
+        self._headers = error.headers or {}
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the app's exception."""
+        return self._headers
+
+
+_CLIENT_ERRORS = range(400, 500)
+
+
+def as_request_error(error: Exception) -> RequestError:
+    """Return the refusal that an exception stands for; anything unknown is an `InternalError`.
+
+    Args:
+        error: What the store, the server, a policy or the context factory raised.
+    """
+    match error:
+        case RequestError():
+            return error
+        case NotFoundError():
+            return ResourceNotFoundError()
+        case StreamError() | CustomStreamError():
+            return AppError(error)
+        case HTTPException(status_code=status) if status in _CLIENT_ERRORS:
+            return RefusedByAppError(error)
+        case _:
+            return InternalError()
+
+
+def problem(error: RequestError, *, request_id: str, translate: Translate) -> Response:
+    """Make the response for a refusal: RFC 9457, and the JSON `message` that the ChatKit client shows.
+
+    Args:
+        error: What is wrong.
+        request_id: Ends up in the body and in `x-request-id`.
+        translate: English text to the user's language.
+    """
+    message = translate(error.message)
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "code": error.code,
+        "message": message,
+        "request_id": request_id,
+        **error.members,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False).encode(),
+        status_code=error.status,
+        media_type="application/problem+json",
+        headers={"x-request-id": request_id, "cache-control": "no-store", **error.headers},
+    )
+
+
+def stack_of(error: BaseException) -> str:
+    """Describe an exception for the log: its type and where it was raised, never its message.
+
+    The message of an exception may quote what a user wrote; file names, lines and functions cannot.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{frames}{type(error).__module__}.{type(error).__qualname__}"

@@ -1,0 +1,237 @@
+"""From a request to its answer, for one server: what `ChatKitEndpoint` and `ChatKitResponse` share.
+
+Refusals become problem bodies while nothing has been sent. An internal error of a streaming request
+becomes an `error` event in a 200 stream: for a 5xx, ChatKit's client would run the model six times.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypedDict, TypeVar, cast
+
+from chatkit.server import ChatKitServer
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .asgi import ASGIApp, Receive, Scope, Send
+from .body import read_body, require_json
+from .dispatch import Dispatch, Events
+from .driver import EmptyStreamError, StreamDriver
+from .errors import (
+    AppError,
+    ConfigurationError,
+    InternalError,
+    RequestError,
+    ResourceNotFoundError,
+    as_request_error,
+    problem,
+    stack_of,
+)
+from .operation import Limits, Operation, parse
+from .sse import created_thread, error_event, without_hidden_update
+from .state import RequestState
+
+TContext = TypeVar("TContext")
+
+ContextOf = Callable[[RequestState], Awaitable[TContext]]
+
+logger = logging.getLogger("chatkit_prod")
+
+SESSION_ENDED = "Your session has ended. Sign in again."
+
+
+class EndpointOptions(TypedDict, total=False):
+    """The options that `ChatKitEndpoint`, `ChatKitResponse.of` and `harden` have in common.
+
+    Keys:
+        max_body_bytes: Size of a request body; 4 MiB.
+        max_text_characters: All text that a user writes in one request; 100,000.
+        max_attachments: Attachments of one message; 20.
+        max_page_size: Threads or items on one page; who asks for more gets this many; 100.
+        max_json_depth: How deep a request's JSON may nest; 32.
+        max_audio_bytes: Size of a dictation after base64 decoding; 2 MiB.
+        keep_alive: Seconds of silence after which a stream gets a comment; 15.
+        cancel_grace: Seconds that a stopped stream gets to save what there is; 10.
+    """
+
+    max_body_bytes: int
+    max_text_characters: int
+    max_attachments: int
+    max_page_size: int
+    max_json_depth: int
+    max_audio_bytes: int
+    keep_alive: float
+    cancel_grace: float
+
+
+class Exchange(Generic[TContext]):
+    """Reads requests for one server and answers them.
+
+    Args:
+        server: The app's server.
+        options: See `EndpointOptions`.
+
+    Raises:
+        ConfigurationError: The server is not a `ChatKitServer`, or an option is out of range.
+    """
+
+    def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
+        if not isinstance(server, ChatKitServer):
+            message = f"server must be a ChatKitServer, not {type(server).__name__}"
+            raise ConfigurationError(message)
+        limits = dict(options)
+        self.keep_alive = _positive(limits.pop("keep_alive", 15.0), "keep_alive")
+        self.cancel_grace = _positive(limits.pop("cancel_grace", 10.0), "cancel_grace")
+        self._limits = Limits(**cast("dict[str, int]", limits))
+        self.server = server
+        self._dispatch = Dispatch(server)
+
+    async def read(self, request: Request, state: RequestState) -> Operation:
+        """Read and validate a request.
+
+        Raises:
+            RequestError: It is not a ChatKit request of this release, or over a limit.
+            ClientDisconnect: The client went away before the body was complete.
+        """
+        require_json(request.scope)
+        body = await read_body(request, limit=self._limits.max_body_bytes)
+        state.operation = operation = parse(body, self._limits)
+        return operation
+
+    async def answer(
+        self, operation: Operation, context_of: ContextOf[TContext], state: RequestState
+    ) -> ASGIApp:
+        """Hand a validated request to the server, and return what sends its answer.
+
+        Args:
+            operation: The request.
+            context_of: Makes the server's context; what it raises is treated as if the server had.
+            state: Gets the outcome.
+        """
+        try:
+            context = await context_of(state)
+            if operation.streaming:
+                events = await self._dispatch.events(operation, context)
+                return _EventStream(self, operation, events, context, state)
+            answer = await self._dispatch.answer(operation, context)
+        except Exception as error:  # noqa: BLE001 - the app's code may raise anything
+            return refuse_stream(error, state) if operation.streaming else refuse(error, state)
+        state.outcome = "completed"
+        return Response(
+            without_hidden_update(answer),
+            media_type="application/json",
+            headers={"x-request-id": state.request_id, "cache-control": "no-store"},
+        )
+
+
+class _EventStream(Generic[TContext]):
+    """Sends the events of one operation; as a problem, if the server fails before there are any."""
+
+    __slots__ = ("_context", "_events", "_exchange", "_operation", "_state")
+
+    def __init__(
+        self,
+        exchange: Exchange[TContext],
+        operation: Operation,
+        events: Events,
+        context: TContext,
+        state: RequestState,
+    ) -> None:
+        self._exchange = exchange
+        self._operation = operation
+        self._events = events
+        self._context = context
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = self._state
+        events, encode = self._events
+        driver = StreamDriver(
+            events,
+            encode,
+            head={"type": "http.response.start", "status": 200, "headers": _stream_headers(state)},
+            state=state,
+            keep_alive=self._exchange.keep_alive,
+            cancel_grace=self._exchange.cancel_grace,
+            deadline=_deadline(state),
+            deadline_message=state.translations.gettext(SESSION_ENDED),
+        )
+        try:
+            await driver.run(receive, send)
+        except Exception as error:  # noqa: BLE001 - the app's code may raise anything
+            await self._forget_thread(created_thread(driver.unsent))
+            is_retry = self._operation.name == "threads.retry_after_item"
+            absent = is_retry and isinstance(error, EmptyStreamError)
+            response = refuse_stream(ResourceNotFoundError() if absent else error, state)
+            await response(scope, receive, send)
+
+    async def _forget_thread(self, thread_id: str | None) -> None:
+        """Delete a thread that was made for a message which could not be stored: its user never saw it."""
+        if thread_id is not None:
+            try:
+                await self._exchange.server.store.delete_thread(thread_id, self._context)
+            except Exception as error:  # noqa: BLE001 - the answer is decided already
+                logger.warning("an empty thread was left behind\n%s", stack_of(error))
+
+
+def refuse(error: Exception, state: RequestState) -> Response:
+    """Return the problem body for a refusal, or for what the app raised, and note the outcome.
+
+    Args:
+        error: Anything but a refusal on purpose is logged, without its message.
+        state: Gets the outcome.
+    """
+    return _problem(_explain(error, state), state)
+
+
+def refuse_stream(error: Exception, state: RequestState) -> Response:
+    """Do the same for a streaming request, where only a refusal may have a status of its own."""
+    refusal = _explain(error, state)
+    if not isinstance(refusal, InternalError | AppError):
+        return _problem(refusal, state)
+    response = Response(error_event(error))
+    response.raw_headers = [
+        *_stream_headers(state),
+        (b"content-length", str(len(response.body)).encode()),
+    ]
+    return response
+
+
+def _explain(error: Exception, state: RequestState) -> RequestError:
+    refusal = as_request_error(error)
+    if isinstance(refusal, InternalError):
+        logger.error("the request failed\n%s", stack_of(error))
+    if isinstance(refusal, InternalError | AppError):
+        state.fail(error)
+    else:
+        state.outcome = "refused"
+    return refusal
+
+
+def _problem(refusal: RequestError, state: RequestState) -> Response:
+    return problem(refusal, request_id=state.request_id, translate=state.translations.gettext)
+
+
+def _positive(value: Any, name: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        message = f"{name} must be a positive number of seconds, not {value!r}"
+        raise ConfigurationError(message)
+    return value
+
+
+def _deadline(state: RequestState) -> float | None:
+    """Return the time at which the principal expires, by the clock of the event loop."""
+    principal, _, _ = state.peek()
+    if principal is None or principal.expires_at is None:
+        return None
+    return asyncio.get_running_loop().time() + principal.expires_at - time.time()
+
+
+def _stream_headers(state: RequestState) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-cache, no-transform"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-request-id", state.request_id.encode()),
+    ]

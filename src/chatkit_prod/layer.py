@@ -1,0 +1,43 @@
+"""The order of the layers, and how one of them notices that it stands in the wrong place."""
+
+from enum import IntEnum
+from typing import Any
+
+from .errors import ConfigurationError
+
+
+class Layer(IntEnum):
+    """Where a layer stands in the path of a request, outermost first."""
+
+    TRACING = 1
+    ORIGIN = 2
+    AUTH = 3
+    LOCALE = 4
+    PII = 5
+    ENDPOINT = 6
+
+
+def require_inside(outer: object, app: Any) -> None:
+    """Check that no layer which belongs outside of `outer` stands inside of it.
+
+    Foreign middlewares between two layers are passed through as long as they keep the wrapped
+    app as `.app`, as Starlette's do.
+
+    Args:
+        outer: The layer under construction; has a class variable `layer`.
+        app: The ASGI app that it is to wrap.
+
+    Raises:
+        ConfigurationError: A layer in `app` must stand outside of `outer`, or stands there twice.
+    """
+    place: Layer = type(outer).layer  # type: ignore[attr-defined]
+    inner: object = app
+    while inner is not None:
+        found = getattr(type(inner), "layer", None)
+        if isinstance(found, Layer) and found <= place:
+            message = (
+                f"{type(inner).__name__} stands inside {type(outer).__name__}; the order, outermost first, is "
+                + ", ".join(layer.name.lower() for layer in Layer)
+            )
+            raise ConfigurationError(message)
+        inner = getattr(inner, "app", None)

@@ -1,0 +1,109 @@
+"""All layers in their order around one server.
+
+tracing → auth → locale → endpoint → the app's server
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, TypeVar, Unpack, overload
+
+from chatkit.server import ChatKitServer
+from opentelemetry.trace import TracerProvider
+from starlette.requests import HTTPConnection
+
+from .asgi import ASGIApp
+from .auth import Authenticator, AuthMiddleware
+from .context import ContextFactory, RequestContext
+from .endpoint import ChatKitEndpoint
+from .errors import ConfigurationError
+from .exchange import EndpointOptions
+from .locale import LocaleMiddleware
+from .pii import RedactingFilter
+from .principal import Principal
+from .tracing import TracingMiddleware
+
+TContext = TypeVar("TContext")
+
+_REDACTED_LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access")
+
+
+@overload
+def harden(
+    server: ChatKitServer[RequestContext],
+    *,
+    auth: Authenticator | None,
+    locales: Sequence[str] = ...,
+    default_locale: str | None = ...,
+    tracer_provider: TracerProvider | None = ...,
+    insecure: bool = ...,
+    **options: Unpack[EndpointOptions],
+) -> ASGIApp: ...
+
+
+@overload
+def harden(
+    server: ChatKitServer[TContext],
+    *,
+    auth: Authenticator | None,
+    context_factory: ContextFactory[TContext],
+    locales: Sequence[str] = ...,
+    default_locale: str | None = ...,
+    tracer_provider: TracerProvider | None = ...,
+    insecure: bool = ...,
+    **options: Unpack[EndpointOptions],
+) -> ASGIApp: ...
+
+
+def harden(
+    server: ChatKitServer[Any],
+    *,
+    auth: Authenticator | None,
+    context_factory: ContextFactory[Any] = RequestContext.of,
+    locales: Sequence[str] = ("en",),
+    default_locale: str | None = None,
+    tracer_provider: TracerProvider | None = None,
+    insecure: bool = False,
+    **options: Unpack[EndpointOptions],
+) -> ASGIApp:
+    """Return an ASGI app that answers ChatKit requests with every layer around the server.
+
+    Args:
+        server: The app's server.
+        auth: Finds out who is asking. None is refused unless `insecure` is written out.
+        context_factory: Maps the state of a request to the server's context; may be `async`.
+        locales: BCP 47 tags that the app can answer in, best first.
+        default_locale: Used when the client accepts none of them; the first if None.
+        tracer_provider: Where spans go; the global provider if None.
+        insecure: Let everybody in, as one and the same user. For a laptop, never for production.
+        options: Limits and times of the endpoint, see `EndpointOptions`.
+
+    Raises:
+        ConfigurationError: There is no `auth`, or an option of a layer is wrong.
+
+    Sets:
+        A `RedactingFilter` on the loggers `chatkit` and `chatkit_prod`.
+    """
+    if auth is None and not insecure:
+        message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
+        raise ConfigurationError(message)
+    endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
+    located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
+    authenticated = AuthMiddleware(located, authenticator=auth or _Anybody())
+    _redact_logs()
+    return TracingMiddleware(authenticated, tracer_provider=tracer_provider)
+
+
+class _Anybody:
+    """Takes everybody for one anonymous user."""
+
+    challenge = "None"
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal:  # noqa: ARG002
+        return Principal(issuer="insecure", subject="anonymous", method="insecure")
+
+
+def _redact_logs() -> None:
+    for name in _REDACTED_LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(found, RedactingFilter) for found in logger.filters):
+            logger.addFilter(RedactingFilter())

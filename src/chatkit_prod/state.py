@@ -1,0 +1,128 @@
+"""What the layers know about one request."""
+
+import uuid
+from gettext import NullTranslations
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from starlette.requests import HTTPConnection
+
+from .asgi import Scope
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .operation import Operation
+    from .principal import Principal
+
+T = TypeVar("T")
+
+Outcome = Literal["completed", "error", "cancelled", "expired", "refused"]
+"""How a request ended: `refused` before the server ran, `expired` at its deadline."""
+
+
+class RequestState:
+    """The one object through which the layers of a request talk; `request.state.chatkit`.
+
+    The outermost layer seeds it, each layer sets its part, the context factory reads it. Reading a
+    part that no layer has set raises, so that a missing layer is never taken for an empty answer.
+
+    Attributes:
+        connection: The connection as the innermost layer so far has seen it; headers are untrusted.
+        request_id: 128 random bits in hex; on every response as `x-request-id`.
+        translations: The catalog of the user's language; without one, texts stay as they are.
+        thread_id: The thread that the request names, or the one that it made.
+        outcome: How the request ended; None while it runs.
+        error_type: The type of the exception behind the outcome `error`, for telemetry.
+    """
+
+    __slots__ = (
+        "_locale",
+        "_operation",
+        "_principal",
+        "connection",
+        "error_type",
+        "outcome",
+        "request_id",
+        "thread_id",
+        "translations",
+    )
+
+    def __init__(self, connection: HTTPConnection) -> None:
+        self.connection = connection
+        self.request_id = uuid.uuid4().hex
+        self.translations = NullTranslations()
+        self.thread_id: str | None = None
+        self.outcome: Outcome | None = None
+        self.error_type: str | None = None
+        self._principal: Principal | None = None
+        self._locale: str | None = None
+        self._operation: Operation | None = None
+
+    @classmethod
+    def seed(cls, scope: Scope) -> tuple[Scope, "RequestState"]:
+        """Return the state of a request, and a scope that carries it.
+
+        Args:
+            scope: An HTTP scope; it is copied when the state is new, never changed.
+        """
+        shared: dict[str, Any] = scope.get("state") or {}
+        state = shared.get("chatkit")
+        if isinstance(state, cls):
+            return scope, state
+        state = cls(HTTPConnection(scope))
+        return {**scope, "state": {**shared, "chatkit": state}}, state
+
+    @property
+    def principal(self) -> "Principal":
+        """Who is asking.
+
+        Raises:
+            ConfigurationError: No `AuthMiddleware` stands in front.
+        """
+        return _set_by(self._principal, "AuthMiddleware", "principal")
+
+    @principal.setter
+    def principal(self, principal: "Principal") -> None:
+        self._principal = principal
+
+    @property
+    def locale(self) -> str:
+        """The negotiated BCP 47 tag, as the app spells it.
+
+        Raises:
+            ConfigurationError: No `LocaleMiddleware` stands in front.
+        """
+        return _set_by(self._locale, "LocaleMiddleware", "locale")
+
+    @locale.setter
+    def locale(self, locale: str) -> None:
+        self._locale = locale
+
+    @property
+    def operation(self) -> "Operation":
+        """The validated ChatKit request.
+
+        Raises:
+            ConfigurationError: The endpoint has not read the body yet, or refused it.
+        """
+        return _set_by(self._operation, "ChatKitEndpoint", "operation")
+
+    @operation.setter
+    def operation(self, operation: "Operation") -> None:
+        self._operation = operation
+        self.thread_id = operation.thread_id
+
+    def peek(self) -> tuple["Principal | None", str | None, "Operation | None"]:
+        """Return principal, locale and operation, each None where nothing has set it."""
+        return self._principal, self._locale, self._operation
+
+    def fail(self, error: BaseException) -> None:
+        """Note that an exception decided the outcome."""
+        self.outcome = "error"
+        self.error_type = type(error).__qualname__
+
+
+def _set_by(value: T | None, layer: str, name: str) -> T:
+    if value is None:
+        message = f"state.{name} is not set: put {layer} in front of whatever reads it"
+        raise ConfigurationError(message)
+    return value
