@@ -1,0 +1,76 @@
+"""`Accept-Language` to one of the app's own tags: a pure decision."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import langcodes
+
+from chatkit_prod.errors import ConfigurationError
+
+_MAX_HEADER_CHARACTERS = 512
+_MAX_RANGES = 16
+_CACHED_HEADERS = 1024
+_MAX_DISTANCE = 25
+
+_RANGE = re.compile(
+    r"[ \t]*(?P<tag>\*|[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?)"
+    r"[ \t]*(?:;[ \t]*[qQ]=(?P<q>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*)?"
+)
+
+
+class Negotiator:
+    """Chooses the language of an answer (RFC 9110 §12.5.4). Immutable, and safe to share by threads.
+
+    Args:
+        supported: BCP 47 tags that the app can answer in, best first.
+        default: Used when the client accepts none of them; the first of `supported` if None.
+
+    Raises:
+        ConfigurationError: `supported` is empty or holds an invalid tag, or lacks `default`.
+    """
+
+    def __init__(self, supported: Sequence[str], *, default: str | None = None) -> None:
+        if isinstance(supported, str) or not supported:
+            message = "supported must list at least one BCP 47 tag"
+            raise ConfigurationError(message)
+        for tag in supported:
+            if not isinstance(tag, str) or not langcodes.tag_is_valid(tag):
+                message = f"{tag!r} is not a valid BCP 47 tag"
+                raise ConfigurationError(message)
+        if default is not None and default not in supported:
+            message = f"default {default!r} is not in supported"
+            raise ConfigurationError(message)
+        self._supported = tuple(supported)
+        self._default = default if default is not None else self._supported[0]
+        self._cached = lru_cache(_CACHED_HEADERS)(self._choose)
+        for tag in self._supported:
+            self._cached(tag)  # langcodes fills caches of its own, which is not safe in two threads at once
+
+    def negotiate(self, header: str) -> str:
+        """Return the best of the supported tags, exactly as the app spelt it.
+
+        Args:
+            header: The value of `Accept-Language`, untrusted. At most 512 characters and 16 ranges
+                of it are looked at; what does not follow the grammar is passed over.
+        """
+        return self._cached(header[:_MAX_HEADER_CHARACTERS])
+
+    def _choose(self, header: str) -> str:
+        ranges = sorted(_ranges(header), key=lambda found: -found[1])
+        for tag, quality in ranges:
+            if quality == 0:
+                continue
+            if tag == "*":
+                return self._default
+            best, _ = langcodes.closest_match(tag, self._supported, max_distance=_MAX_DISTANCE)
+            if best != "und":
+                return best
+        return self._default
+
+
+def _ranges(header: str) -> Iterator[tuple[str, float]]:
+    for part in header.split(",", _MAX_RANGES)[:_MAX_RANGES]:
+        found = _RANGE.fullmatch(part)
+        if found is not None:
+            yield found["tag"], float(found["q"] or 1)
