@@ -1,0 +1,156 @@
+"""What the layers cost, side by side with the handler of ChatKit's guide: `make bench`.
+
+CPU time per request in one process, the same server and store behind each, no socket in between;
+medians of paired rounds. With `--readme` the table also replaces the one in README.md.
+"""
+
+import argparse
+import asyncio
+import platform
+import re
+import statistics
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from chatkit.types import StreamingReq
+from pydantic import TypeAdapter
+
+from chatkit_prod.asgi import ASGIApp
+from chatkit_prod.testing import chatkit_request, user_message
+
+from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
+from .measure import Batch, Request, paired, ratio
+
+README = Path(__file__).parents[2] / "README.md"
+DELTAS = 200
+LONG_DELTAS = 2200
+
+LIST = chatkit_request("threads.list", limit=20)
+SEND = chatkit_request("threads.add_user_message", thread_id=THREAD.id, input=user_message("Hello"))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    case: str
+    value: float
+    limit: float
+    unit: str = ""
+    strict: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure is within its limit."""
+        return self.value < self.limit if self.strict else self.value <= self.limit
+
+    def __str__(self) -> str:
+        sign = "<" if self.strict else "≤"
+        return f"| {self.case} | {self.value:.3g}{self.unit} | {sign} {self.limit:g}{self.unit} |"
+
+
+def batch(request: Request, app: ASGIApp, server: BenchServer, *, size: int, first: bool = False) -> Batch:
+    """Return a batch of `size` requests, whose figure is their mean."""
+
+    async def run() -> float:
+        await server.reset()
+        return statistics.fmean([await request.send(app, until_first_event=first) for _ in range(size)])
+
+    return run
+
+
+def generator(server: BenchServer) -> Batch:
+    """Return a batch that only iterates what the server's `process` returns."""
+
+    request = TypeAdapter[StreamingReq](StreamingReq).validate_json(SEND)
+
+    async def nothing(_scope: object, _receive: object, _send: object) -> None:
+        async for _ in server._process_streaming(request, None):
+            pass
+
+    return batch(Request(SEND, {}), nothing, server, size=3)
+
+
+async def rows(rounds: int) -> list[Row]:
+    """Measure everything."""
+    headers = {
+        "host": "localhost",
+        "content-type": "application/json",
+        "accept-language": "fr",
+        "x-user-id": "user",
+        "authorization": f"Bearer {identity_provider.token('user')}",
+    }
+    list_threads, send_message = Request(LIST, headers), Request(SEND, headers)
+    server, long_server = BenchServer(DELTAS), BenchServer(LONG_DELTAS)
+    apps = {"bare": bare(server), "alone": alone(server), "hardened": hardened(server)}
+
+    lists = await paired(
+        {
+            name: batch(list_threads, app, server, size=10 if name == "bare" else 100)
+            for name, app in apps.items()
+        },
+        rounds=rounds,
+    )
+    streams = await paired(
+        {name: batch(send_message, app, server, size=3) for name, app in apps.items()}, rounds=rounds
+    )
+    firsts = await paired(
+        {name: batch(send_message, app, server, size=3, first=True) for name, app in apps.items()},
+        rounds=rounds,
+    )
+    lengths = await paired(
+        {
+            "short": batch(send_message, apps["hardened"], server, size=3),
+            "long": batch(send_message, hardened(long_server), long_server, size=3),
+            "short, generator": generator(server),
+            "long, generator": generator(long_server),
+        },
+        rounds=max(rounds // 3, 5),
+    )
+    added = statistics.median(
+        ((long - short) - (long_bare - short_bare)) / (LONG_DELTAS - DELTAS)
+        for short, long, short_bare, long_bare in zip(*lengths.values(), strict=True)
+    )
+    return [
+        Row("`threads.list`, `ChatKitEndpoint` alone", ratio(lists, "alone", "bare"), 0.02),
+        Row(
+            "`threads.list`, `harden()` with all four layers, RS256 token",
+            ratio(lists, "hardened", "bare"),
+            0.08,
+        ),
+        Row("a 200-delta stream, endpoint alone", ratio(streams, "alone", "bare"), 0.45),
+        Row("a 200-delta stream, all four layers", ratio(streams, "hardened", "bare"), 0.55),
+        Row("added per event, against iterating the server's generator", added * 1e6, 3, " µs"),
+        Row("time to first event, all four layers", ratio(firsts, "hardened", "bare"), 1, strict=True),
+    ]
+
+
+def table(found: list[Row]) -> str:
+    """Return the rows as Markdown, with what they were measured on."""
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("openai-chatkit", "starlette", "fastapi", "pydantic")
+    )
+    head = "| case | ours ÷ bare | limit |\n|---|---|---|"
+    lines = "\n".join(map(str, found))
+    return f"{head}\n{lines}\n\nPython {platform.python_version()}, {packages}."
+
+
+def main() -> None:
+    """Print the table; exit with 1 when a figure is over its limit."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=31, help="paired rounds; the medians of them count")
+    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    options = parser.parse_args()
+    found = asyncio.run(rows(options.rounds))
+    text = table(found)
+    print(text)
+    if options.readme:
+        marked = re.compile(r"(?<=<!-- bench:start -->\n).*?(?=<!-- bench:end -->)", re.DOTALL)
+        README.write_text(marked.sub(lambda _: f"\n{text}\n\n", README.read_text("utf-8")), "utf-8")
+    if not all(row.holds for row in found):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""One server, and the ways to serve it that are compared."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from chatkit.server import ChatKitServer, StreamingResult
+from chatkit.types import (
+    AssistantMessageContentPartTextDelta,
+    AssistantMessageItem,
+    ThreadItemAddedEvent,
+    ThreadItemDoneEvent,
+    ThreadItemUpdatedEvent,
+    ThreadMetadata,
+    ThreadStreamEvent,
+    UserMessageItem,
+)
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
+from opentelemetry.sdk.trace import TracerProvider
+
+from chatkit_prod import ChatKitEndpoint, harden
+from chatkit_prod.asgi import ASGIApp
+from chatkit_prod.auth import JWTBearer
+from chatkit_prod.testing import LocalIdentityProvider, MemoryStore
+
+THREAD = ThreadMetadata(id="thr_bench", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+OTHER_EVENTS = 5  # the user's message, the options, the item added, the item done, and the end
+
+identity_provider = LocalIdentityProvider()
+
+
+class BenchServer(ChatKitServer[Any]):
+    """Answers with a number of deltas, and never waits for anything.
+
+    Args:
+        deltas: How many.
+    """
+
+    def __init__(self, deltas: int) -> None:
+        self.memory = MemoryStore()
+        super().__init__(self.memory)
+        self._deltas = deltas
+
+    async def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Any
+    ) -> AsyncIterator[ThreadStreamEvent]:
+        item = AssistantMessageItem(
+            id="msg_bench", thread_id=thread.id, created_at=THREAD.created_at, content=[]
+        )
+        yield ThreadItemAddedEvent(item=item)
+        for _ in range(self._deltas):
+            delta = AssistantMessageContentPartTextDelta(content_index=0, delta="word ")
+            yield ThreadItemUpdatedEvent(item_id=item.id, update=delta)
+        yield ThreadItemDoneEvent(item=item)
+
+    async def reset(self) -> None:
+        """Leave one empty thread in the store."""
+        await self.memory.delete_thread(THREAD.id, None)
+        await self.memory.save_thread(THREAD, None)
+
+
+def bare(server: ChatKitServer[Any]) -> ASGIApp:
+    """Return the handler of ChatKit's guide "Prepare your app for production"."""
+    app = FastAPI()
+
+    def get_current_user(request: Request) -> str:
+        user_id = request.headers.get("x-user-id")
+        if not user_id:
+            raise HTTPException(status_code=401, detail="Unauthorized")
+        return user_id
+
+    @app.post("/chatkit")
+    async def chatkit_endpoint(
+        request: Request, user_id: Annotated[str, Depends(get_current_user)]
+    ) -> Response:
+        result = await server.process(await request.body(), {"user_id": user_id, "locale": "en"})
+        if isinstance(result, StreamingResult):
+            return StreamingResponse(result, media_type="text/event-stream")
+        return Response(content=result.json, media_type="application/json")
+
+    return app
+
+
+def alone(server: ChatKitServer[Any]) -> ASGIApp:
+    """Return the endpoint without any layer."""
+    return ChatKitEndpoint(server)
+
+
+def hardened(server: ChatKitServer[Any]) -> ASGIApp:
+    """Return the endpoint with all layers, an RS256 token, three languages, and spans that are recorded."""
+    return harden(
+        server,
+        auth=JWTBearer(issuer=identity_provider.issuer, audience="chatkit", jwks=identity_provider.jwks),
+        locales=["en", "fr", "de"],
+        tracer_provider=TracerProvider(),
+    )
