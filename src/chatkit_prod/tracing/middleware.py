@@ -4,6 +4,7 @@ traceparent → span ┬→ app → status, outcome
                    └→ x-request-id, access record
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -70,7 +71,10 @@ class TracingMiddleware:
         token = otel_context.attach(trace.set_span_in_context(span, parent))
         try:
             await self.app(scope, receive, responder.send)
-        except BaseException as error:
+        except asyncio.CancelledError:
+            state.outcome = state.outcome or "cancelled"
+            raise
+        except Exception as error:
             state.fail(error)
             raise
         finally:
