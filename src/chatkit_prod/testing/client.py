@@ -97,8 +97,8 @@ class ChatKitClient:
             "server": ("127.0.0.1", 80),
             "state": {},
         }
-        await stream.open(self._app, scope)
         try:
+            await stream.open(self._app, scope)
             yield stream
         finally:
             await stream.disconnect()
@@ -160,12 +160,14 @@ class EventStream:
 
     async def _next(self) -> Message | None:
         getter = asyncio.ensure_future(self._messages.get())
-        await asyncio.wait({getter, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not getter.done():
+        try:
+            await asyncio.wait({getter, self._task}, return_when=asyncio.FIRST_COMPLETED)
+            if getter.done():
+                return getter.result()
+        finally:
             getter.cancel()
-            await self._task
-            return None
-        return getter.result()
+        await self._task
+        return None
 
     async def _receive(self) -> Message:
         if self._body is not None:

@@ -1,0 +1,54 @@
+"""The wrapping: a ChatKit server that works on a laptop, and `harden` around it."""
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from agents import Model
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from chatkit_prod import harden
+from chatkit_prod.auth import JWTBearer
+from chatkit_prod.testing import LocalIdentityProvider
+
+from .model import choose_model
+from .server import SupportDesk
+from .store import SQLiteStore
+from .texts import TEXTS
+
+identity_provider = LocalIdentityProvider(algorithm="ES256")
+"""Stands in for the one where your users sign in."""
+
+
+def create_app(database: Path, *, model: Model | None) -> Starlette:
+    """Return the support desk as an ASGI app.
+
+    Args:
+        database: The SQLite file; made when it is not there.
+        model: The language model; the default of the Agents SDK if None.
+    """
+    store = SQLiteStore(database)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with store:
+            yield
+
+    endpoint = harden(
+        SupportDesk(store, model=model),
+        auth=JWTBearer(
+            issuer=identity_provider.issuer,
+            audience=identity_provider.audience,
+            jwks=identity_provider.jwks,
+        ),
+        locales=list(TEXTS),
+    )
+    return Starlette(
+        routes=[Route("/chatkit", endpoint, methods=["POST", "OPTIONS"])],
+        lifespan=lifespan,
+    )
+
+
+app = create_app(Path(os.environ.get("SUPPORT_DESK_DATABASE", "support_desk.sqlite3")), model=choose_model())

@@ -1,0 +1,358 @@
+"""The example does what it is an example of."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agents.tool_context import ToolContext
+from chatkit.agents import AgentContext
+from chatkit.store import NotFoundError, Store
+from chatkit.types import (
+    AssistantMessageContent,
+    AssistantMessageItem,
+    FileAttachment,
+    ThreadMetadata,
+)
+
+from chatkit_prod import Principal, RequestContext, harden
+from chatkit_prod.asgi import ASGIApp
+from chatkit_prod.auth import JWTBearer
+from chatkit_prod.testing import ChatKitClient, LocalIdentityProvider, chatkit_request, user_message
+from chatkit_prod.testing.contract import StoreContract
+from examples.support_desk import smoke, tour
+from examples.support_desk.__main__ import take_tour
+from examples.support_desk.lines import LINES
+from examples.support_desk.model import ScriptedModel, choose_model
+from examples.support_desk.server import SupportDesk
+from examples.support_desk.store import SQLiteStore
+from examples.support_desk.texts import TEXTS
+from examples.support_desk.tools import DeskContext, look_up_order, open_ticket
+
+pytestmark = pytest.mark.anyio
+
+PROVIDER = LocalIdentityProvider(algorithm="ES256")
+NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - ChatKit's own times are naive
+
+
+def of_user(subject: str, *, issuer: str = PROVIDER.issuer, tenant: str | None = None) -> RequestContext:
+    return RequestContext(principal=Principal(issuer=issuer, subject=subject, tenant=tenant), locale="en")
+
+
+ALICE = of_user("alice")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncGenerator[SQLiteStore]:
+    async with SQLiteStore(tmp_path / "desk.sqlite3") as opened:
+        yield opened
+
+
+@pytest.fixture
+def app(store: SQLiteStore) -> ASGIApp:
+    return harden(
+        SupportDesk(store, model=ScriptedModel(pause=0.001)),
+        auth=JWTBearer(issuer=PROVIDER.issuer, audience=PROVIDER.audience, jwks=PROVIDER.jwks),
+        locales=list(TEXTS),
+    )
+
+
+def client_of(app: ASGIApp, user: str, locale: str = "en") -> ChatKitClient:
+    return ChatKitClient(
+        app, headers={"authorization": f"Bearer {PROVIDER.token(user)}", "accept-language": locale}
+    )
+
+
+def create(text: str) -> bytes:
+    return chatkit_request("threads.create", input=user_message(text))
+
+
+def words(events: list[Any]) -> str:
+    """Return what the assistant has said in the end."""
+    items = [event["item"] for event in events if event["type"] == "thread.item.done"]
+    text: str = items[-1]["content"][0]["text"]
+    return text
+
+
+class TestSQLiteStore(StoreContract):
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncGenerator[Store[RequestContext]]:
+        async with SQLiteStore(tmp_path / "contract.sqlite3") as opened:
+            yield opened
+
+    @pytest.fixture
+    def context(self) -> RequestContext:
+        return ALICE
+
+
+def a_thread(thread_id: str = "thr_1", title: str = "hers") -> ThreadMetadata:
+    return ThreadMetadata(id=thread_id, created_at=NOW, title=title)
+
+
+def a_message(text: str, item_id: str = "msg_1", thread_id: str = "thr_1") -> AssistantMessageItem:
+    return AssistantMessageItem(
+        id=item_id, thread_id=thread_id, created_at=NOW, content=[AssistantMessageContent(text=text)]
+    )
+
+
+def an_attachment(name: str) -> FileAttachment:
+    return FileAttachment(id="atc_1", name=name, mime_type="text/plain")
+
+
+REFUSED: dict[str, Callable[[SQLiteStore, RequestContext], Awaitable[Any]]] = {
+    "load_thread": lambda store, who: store.load_thread("thr_1", who),
+    "save_thread": lambda store, who: store.save_thread(a_thread(title="stolen"), who),
+    "load_threads after": lambda store, who: store.load_threads(10, "thr_1", "desc", who),
+    "load_thread_items": lambda store, who: store.load_thread_items("thr_1", None, 10, "asc", who),
+    "load_thread_items after": lambda store, who: store.load_thread_items("thr_1", "msg_1", 10, "asc", who),
+    "add_thread_item": lambda store, who: store.add_thread_item("thr_1", a_message("forged", "msg_2"), who),
+    "save_item": lambda store, who: store.save_item("thr_1", a_message("forged"), who),
+    "load_item": lambda store, who: store.load_item("thr_1", "msg_1", who),
+    "save_attachment": lambda store, who: store.save_attachment(an_attachment("stolen"), who),
+    "load_attachment": lambda store, who: store.load_attachment("atc_1", who),
+}
+
+STRANGERS = {
+    "another subject": of_user("bob"),
+    "another issuer": of_user("alice", issuer="https://elsewhere.example"),
+    "another tenant": of_user("alice", tenant="acme"),
+}
+
+
+async def fill(store: SQLiteStore) -> None:
+    await store.save_thread(a_thread(), ALICE)
+    await store.add_thread_item("thr_1", a_message("hers"), ALICE)
+    await store.save_attachment(an_attachment("hers"), ALICE)
+
+
+async def assert_untouched(store: SQLiteStore) -> None:
+    assert (await store.load_thread("thr_1", ALICE)).title == "hers"
+    assert (await store.load_thread_items("thr_1", None, 10, "asc", ALICE)).data == [a_message("hers")]
+    assert (await store.load_attachment("atc_1", ALICE)).name == "hers"
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
+async def test_what_belongs_to_somebody_else_is_absent(
+    store: SQLiteStore,
+    call: Callable[[SQLiteStore, RequestContext], Awaitable[Any]],
+    stranger: RequestContext,
+) -> None:
+    await fill(store)
+    with pytest.raises(NotFoundError):
+        await call(store, stranger)
+    await assert_untouched(store)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
+async def test_a_stranger_deletes_nothing_and_lists_nothing(
+    store: SQLiteStore, stranger: RequestContext
+) -> None:
+    await fill(store)
+    await store.delete_thread_item("thr_1", "msg_1", stranger)
+    await store.delete_attachment("atc_1", stranger)
+    await store.delete_thread("thr_1", stranger)
+    assert (await store.load_threads(10, None, "desc", stranger)).data == []
+    await assert_untouched(store)
+
+
+async def test_threads_of_the_same_moment_are_paged_in_the_order_in_which_they_were_made(
+    store: SQLiteStore,
+) -> None:
+    made = [f"thr_{number}" for number in (3, 1, 4, 2, 5)]
+    for thread_id in made:
+        await store.save_thread(a_thread(thread_id), ALICE)
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        page = await store.load_threads(2, after, "asc", ALICE)
+        found += [thread.id for thread in page.data]
+        after = page.after
+        if not page.has_more:
+            break
+    assert found == made
+
+
+async def test_a_call_that_is_cancelled_half_way_leaves_no_transaction_open(
+    store: SQLiteStore, tmp_path: Path
+) -> None:
+    await fill(store)
+    async with SQLiteStore(tmp_path / "desk.sqlite3") as second:
+        for number in range(100):
+            call = asyncio.create_task(store.save_item("thr_1", a_message(f"draft {number}"), ALICE))
+            for _ in range(number % 4):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait({call})
+            await second.save_item("thr_1", a_message(f"last {number}", f"msg_{number}"), ALICE)
+        page = await store.load_thread_items("thr_1", None, 200, "asc", ALICE)
+    assert len(page.data) == 100  # msg_1 is one of them
+
+
+@pytest.mark.parametrize("locale", TEXTS)
+async def test_a_tool_tells_its_progress_and_its_result_in_the_users_language(
+    app: ASGIApp, locale: str
+) -> None:
+    answer = await client_of(app, "alice", locale).send(create("A-1001?"))
+    texts = TEXTS[locale]
+    progress = [event["text"] for event in answer.events if event["type"] == "progress_update"]
+    assert progress == [texts.looking_up]
+    order = texts.order.format(number="A-1001", status=texts.statuses["sent"])
+    assert words(answer.events) == f"{order} {LINES[locale].more}"
+    assert answer.headers["content-language"] == locale
+
+
+async def test_an_order_of_somebody_else_is_unknown(app: ASGIApp) -> None:
+    answer = await client_of(app, "bob").send(create("A-1001?"))
+    assert TEXTS["en"].unknown_order.format(number="A-1001") in words(answer.events)
+
+
+async def test_a_ticket_is_opened(app: ASGIApp) -> None:
+    answer = await client_of(app, "alice").send(create("My lamp is broken"))
+    assert words(answer.events).startswith("I have opened ticket T-")
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "expected"),
+    [
+        pytest.param(
+            look_up_order, {"number": "A-1001' OR 1=1"}, TEXTS["en"].no_order_number, id="order number"
+        ),
+        pytest.param(open_ticket, {"summary": "  "}, TEXTS["en"].no_summary.format(limit=500), id="empty"),
+        pytest.param(
+            open_ticket, {"summary": "x" * 501}, TEXTS["en"].no_summary.format(limit=500), id="long"
+        ),
+    ],
+)
+async def test_a_tool_checks_what_the_model_passes(
+    store: SQLiteStore, tool: Any, arguments: dict[str, str], expected: str
+) -> None:
+    context: DeskContext = AgentContext(thread=a_thread(), store=store, request_context=ALICE)
+    written = json.dumps(arguments)
+    run = ToolContext(context=context, tool_name=tool.name, tool_call_id="call_1", tool_arguments=written)
+    assert await tool.on_invoke_tool(run, written) == expected
+
+
+async def test_the_model_sees_the_history(app: ASGIApp) -> None:
+    client = client_of(app, "alice")
+    first = await client.send(create("Hello"))
+    thread_id = first.events[0]["thread"]["id"]
+    assert words(first.events).startswith(LINES["en"].greeting)
+    second = await client.send(
+        chatkit_request("threads.add_user_message", thread_id=thread_id, input=user_message("Hello"))
+    )
+    assert words(second.events).startswith(LINES["en"].again)
+
+
+async def test_the_threads_of_another_user_do_not_exist(app: ASGIApp) -> None:
+    alice, bob = client_of(app, "alice"), client_of(app, "bob")
+    thread_id = (await alice.send(create("Hello"))).events[0]["thread"]["id"]
+    for name in ("threads.get_by_id", "items.list"):
+        assert (await alice.send(chatkit_request(name, thread_id=thread_id))).status == 200
+        assert (await bob.send(chatkit_request(name, thread_id=thread_id))).status == 404
+    assert (await bob.send(chatkit_request("threads.list"))).json()["data"] == []
+    assert len((await alice.send(chatkit_request("threads.list"))).json()["data"]) == 1
+
+
+async def test_a_stream_that_is_cut_leaves_what_was_said_and_the_marker(
+    app: ASGIApp, store: SQLiteStore
+) -> None:
+    said, thread_id = "", ""
+    async with client_of(app, "alice").stream(create("Explain everything")) as stream:
+        async for event in stream:
+            if event["type"] == "thread.created":
+                thread_id = event["thread"]["id"]
+            elif event["type"] == "thread.item.updated":
+                said += event["update"].get("delta", "")
+            if len(said) > 100:
+                break
+    items = (await store.load_thread_items(thread_id, None, 10, "asc", ALICE)).data
+    assert [item.type for item in items] == ["user_message", "assistant_message", "sdk_hidden_context"]
+    answer = items[1]
+    assert isinstance(answer, AssistantMessageItem)
+    assert answer.content[0].text.startswith(said)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    assert [task for task in left if "chatkit" in repr(task) or "agents" in repr(task)] == []
+
+
+async def test_the_scripted_model_answers_a_run_that_does_not_stream() -> None:
+    response = await ScriptedModel(pause=0).get_response(
+        TEXTS["de"].instruction,
+        "Hallo",
+        *[None] * 5,
+        previous_response_id=None,
+        conversation_id=None,
+        prompt=None,
+    )
+    assert LINES["de"].greeting in str(response.output[0])
+
+
+def test_a_key_selects_the_model_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert isinstance(choose_model(), ScriptedModel)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody")
+    assert choose_model() is None
+
+
+@pytest.fixture
+def listener() -> Any:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+async def test_the_tour_passes(
+    listener: socket.socket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await take_tour(listener, tmp_path / "desk.sqlite3")
+    assert capsys.readouterr().out.count("ok ") == len(tour.TOUR)
+
+
+async def test_the_tour_says_what_is_wrong(
+    listener: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(smoke, "_PATIENCE_SECONDS", 0.0)
+    foreign = LocalIdentityProvider(algorithm="ES256")
+    monkeypatch.setattr("examples.support_desk.__main__.identity_provider", foreign)
+    assert not await take_tour(listener, tmp_path / "desk.sqlite3")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ok ")
+    assert sum(line.startswith("FAILED") for line in lines) == len(tour.TOUR) - 1
+    assert any("invalid_token" in line for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("curl") and os.name == "posix"), reason="needs curl and a shell")
+async def test_the_printed_commands_do_what_they_say(
+    listener: socket.socket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def paste(url: str, tokens: dict[str, str]) -> bool:
+        tour.print_tour(url, tokens)
+        script = capsys.readouterr().out
+        run = await asyncio.to_thread(
+            subprocess.run, ["sh"], input=script.encode(), capture_output=True, check=False
+        )
+        (tmp_path / "out").write_bytes(run.stdout)
+        return True
+
+    monkeypatch.setattr("examples.support_desk.__main__.smoke", paste)
+    await take_tour(listener, tmp_path / "desk.sqlite3")
+    out = (tmp_path / "out").read_text()
+    statuses = [line.split()[1] for line in out.splitlines() if line.startswith("HTTP/")]
+    assert statuses == ["401", "200", "200", "200", "404"]
+    assert TEXTS["fr"].looking_up in out
+    _, saved, absent = (json.loads(line) for line in out.splitlines() if line.startswith("{"))
+    assert [item["type"] for item in saved["items"]["data"]] == ["user_message", "assistant_message"]
+    assert absent["code"] == "not_found"
