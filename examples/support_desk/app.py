@@ -9,7 +9,7 @@ from agents import Model
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from chatkit_prod import harden
+from chatkit_prod import close_streams, harden
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.testing import LocalIdentityProvider
 
@@ -35,6 +35,7 @@ def create_app(database: Path, *, model: Model | None) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
         async with store:
             yield
+            await close_streams()
 
     endpoint = harden(
         SupportDesk(store, model=model),

@@ -3,8 +3,10 @@
 from .context import ContextFactory, RequestContext
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
+from .exchange import EndpointOptions
 from .principal import Principal
 from .response import ChatKitResponse
+from .shutdown import close_streams
 from .stack import harden
 from .state import RequestState
 
@@ -15,8 +17,10 @@ __all__ = [
     "ChatKitResponse",
     "ConfigurationError",
     "ContextFactory",
+    "EndpointOptions",
     "Principal",
     "RequestContext",
     "RequestState",
+    "close_streams",
     "harden",
 ]

@@ -1,6 +1,6 @@
 """ASGI aliases and header access."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,17 +45,21 @@ def with_headers(message: Message, *, added: RawHeaders = (), missing: RawHeader
     return {**message, "headers": headers}
 
 
-async def decline(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer what is not HTTP: a WebSocket is refused, a lifespan has nothing to do.
+async def decline(
+    scope: Scope, receive: Receive, send: Send, *, at_shutdown: Callable[[], Awaitable[None]]
+) -> None:
+    """Answer what is not HTTP: a WebSocket is refused, a lifespan has only an end.
 
     Args:
         scope: A WebSocket or lifespan scope, or one of a type to come, which is left alone.
         receive: The ASGI channel.
         send: The ASGI channel.
+        at_shutdown: Awaited when the server shuts down.
     """
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
     elif scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
+        await at_shutdown()
         await send({"type": "lifespan.shutdown.complete"})

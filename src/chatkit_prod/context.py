@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from gettext import NullTranslations
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from .errors import ConfigurationError
 from .principal import Principal
@@ -51,7 +51,7 @@ class RequestContext:
         self._translations = translations or NullTranslations()
 
     @classmethod
-    def of(cls, state: RequestState, /) -> "RequestContext":
+    def of(cls, state: RequestState, /) -> Self:
         """Make the context of a request: the default `ContextFactory`."""
         principal, locale, _ = state.peek()
         return cls(

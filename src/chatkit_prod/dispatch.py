@@ -8,6 +8,7 @@ know, which a contract test checks against every supported release.
 
 import inspect
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
@@ -26,6 +27,7 @@ _PASSED_BY = ("process", "_process_streaming", "_serialize")
 _ENTRANCES = ("_process_streaming_impl", "_process_non_streaming")
 
 
+@lru_cache
 def _is_known(server_class: type[ChatKitServer[Any]]) -> bool:
     unchanged = all(getattr(server_class, name, None) is _BASE.get(name) for name in _PASSED_BY)
     return unchanged and all(

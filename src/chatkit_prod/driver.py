@@ -10,7 +10,8 @@ its generator, while `respond` is being iterated, and only if nothing cancels th
     pulling    in the model, a tool or the store: `CancelledError` is raised right there
     sending    the send is given up, and the next wait inside the generator is cancelled instead
 
-* when the event loop itself is torn down, which cancels every task, that counts as a stop.
+* when the event loop itself is torn down, which cancels every task, that counts as a stop
+  (`shutdown.py`).
 
     run ─┬─ the driving task      prelude → head → (pull → encode → send)* → end
          ├─ a listener            waits for `http.disconnect`
@@ -19,14 +20,16 @@ its generator, while `respond` is being iterated, and only if nothing cancels th
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
 from anyio import CancelScope
 
 from .asgi import Message, Receive, Send
 from .errors import stack_of
+from .shutdown import DrivingTask
 from .sse import KEEP_ALIVE, created_thread, error_event, is_error, is_prelude
 from .state import RequestState
 
@@ -99,7 +102,11 @@ class StreamDriver(Generic[TEvent]):
         """
         self._send = send
         self._sent_at = self._loop.time()
-        self._task = _DrivingTask(self._drive(), self.stop)
+        self._task = DrivingTask(
+            self._drive(),
+            stop=partial(self.stop, "shutdown"),
+            patience=self._cancel_grace + _ABORT_SECONDS,
+        )
         listener = self._loop.create_task(_disconnected(receive))
         try:
             await self._watch(listener)
@@ -155,7 +162,11 @@ class StreamDriver(Generic[TEvent]):
 
     async def _abort(self) -> None:
         """Give up on a generator that does not end; what it wanted to save may be lost."""
-        logger.error("a stopped stream did not end within cancel_grace=%s seconds", self._cancel_grace)
+        logger.error(
+            "the stream of request %s did not end within cancel_grace=%s seconds",
+            self._state.request_id,
+            self._cancel_grace,
+        )
         self._task.interrupt()
         await asyncio.wait({self._task}, timeout=_ABORT_SECONDS)
 
@@ -211,7 +222,7 @@ class StreamDriver(Generic[TEvent]):
     async def _fail(self, error: BaseException) -> None:
         """Log what the app raised, and end its stream with an event."""
         self._state.fail(error)
-        logger.error("the stream failed after its first event\n%s", stack_of(error))
+        logger.error("the stream of request %s failed\n%s", self._state.request_id, stack_of(error))
         if self._stopped is None:
             await self._transmit(_body(error_event(error)))
 
@@ -254,30 +265,6 @@ class StreamDriver(Generic[TEvent]):
         """Remember that the server reported an error by an event."""
         if is_error(chunk):
             self._state.outcome = "error"
-
-
-class _DrivingTask(asyncio.Task[None]):
-    """A task that takes the end of the event loop for a stop.
-
-    `asyncio.run` ends by cancelling every task, also one that is just saving what a first cancel
-    left. It does so when the loop does not run, by which it is told from a timeout inside the app.
-    """
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], stop: Callable[[Stop], None]) -> None:
-        super().__init__(coroutine)
-        self._stop = stop
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            self._stop("shutdown")
-            return True
-        return super().cancel(msg)
-
-    def interrupt(self) -> None:
-        """Raise `CancelledError` at the task's next wait."""
-        super().cancel()
 
 
 _END: Message = {"type": "http.response.body", "body": b"", "more_body": False}

@@ -19,6 +19,7 @@ from .context import ContextFactory, RequestContext
 from .errors import MethodNotAllowedError, RequestError
 from .exchange import EndpointOptions, Exchange, refuse
 from .layer import Layer
+from .shutdown import close_streams
 from .state import RequestState
 
 TContext = TypeVar("TContext")
@@ -26,6 +27,8 @@ TContext = TypeVar("TContext")
 
 class ChatKitEndpoint(Generic[TContext]):
     """An ASGI app that answers ChatKit requests with an app's own server. Needs no layer in front.
+
+    Where it is not the whole app, and so gets no lifespan, the app awaits `close_streams` at its end.
 
     Args:
         server: The app's server.
@@ -67,7 +70,7 @@ class ChatKitEndpoint(Generic[TContext]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
-            await decline(scope, receive, send)
+            await decline(scope, receive, send, at_shutdown=close_streams)
             return
         scope, state = RequestState.seed(scope)
         state.connection = request = Request(scope, receive)

@@ -172,7 +172,9 @@ class _EventStream(Generic[TContext]):
             try:
                 await self._exchange.server.store.delete_thread(thread_id, self._context)
             except Exception as error:  # noqa: BLE001 - the answer is decided already
-                logger.warning("an empty thread was left behind\n%s", stack_of(error))
+                logger.warning(
+                    "request %s left an empty thread behind\n%s", self._state.request_id, stack_of(error)
+                )
 
 
 def refuse(error: Exception, state: RequestState) -> Response:
@@ -201,7 +203,7 @@ def refuse_stream(error: Exception, state: RequestState) -> Response:
 def _explain(error: Exception, state: RequestState) -> RequestError:
     refusal = as_request_error(error)
     if isinstance(refusal, InternalError):
-        logger.error("the request failed\n%s", stack_of(error))
+        logger.error("request %s failed\n%s", state.request_id, stack_of(error))
     if isinstance(refusal, InternalError | AppError):
         state.fail(error)
     else:

@@ -10,11 +10,9 @@ class Layer(IntEnum):
     """Where a layer stands in the path of a request, outermost first."""
 
     TRACING = 1
-    ORIGIN = 2
-    AUTH = 3
-    LOCALE = 4
-    PII = 5
-    ENDPOINT = 6
+    AUTH = 2
+    LOCALE = 3
+    ENDPOINT = 4
 
 
 def require_inside(outer: object, app: Any) -> None:

@@ -24,6 +24,8 @@ from .tracing import TracingMiddleware
 
 TContext = TypeVar("TContext")
 
+logger = logging.getLogger("chatkit_prod")
+
 _REDACTED_LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access")
 
 
@@ -86,6 +88,8 @@ def harden(
     if auth is None and not insecure:
         message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
         raise ConfigurationError(message)
+    if auth is None:
+        logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
     authenticated = AuthMiddleware(located, authenticator=auth or _Anybody())

@@ -123,13 +123,13 @@ class JWTBearer:
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         """Return who the claims speak of, if they hold now and here."""
         audience: Any = claims.get("aud")
-        audiences = audience if isinstance(audience, list) else [audience]
+        is_for_us = audience == self._audience or (isinstance(audience, list) and self._audience in audience)
         subject, expires_at = claims.get("sub"), claims.get("exp")
         tenant = None if self._tenant_claim is None else claims.get(self._tenant_claim)
         now = time.time()
         if (
             claims.get("iss") != self._issuer
-            or self._audience not in audiences
+            or not is_for_us
             or not _is_text(subject)
             or not _is_time(expires_at)
             or expires_at + self._leeway <= now
@@ -144,7 +144,7 @@ class JWTBearer:
             issuer=self._issuer,
             subject=subject,
             tenant=tenant,
-            scopes=frozenset(scope.split(" ") if isinstance(scope, str) and scope else ()),
+            scopes=frozenset(scope.split() if isinstance(scope, str) else ()),
             claims=claims,
             expires_at=expires_at + self._leeway,
             method="jwt",
