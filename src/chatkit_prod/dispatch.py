@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from chatkit.server import ChatKitServer, NonStreamingResult, StreamingResult
 
 from .operation import Operation
-from .sse import encode, encode_wire
+from .sse import WireEncoder, encode
 
 if TYPE_CHECKING:
     from chatkit.types import NonStreamingReq, StreamingReq
@@ -87,4 +87,4 @@ class Dispatch:
         result = await self._server.process(operation.body, context)
         if not isinstance(result, StreamingResult):
             raise TypeError(operation.name)
-        return result.json_events, encode_wire
+        return result.json_events, WireEncoder()

@@ -6,16 +6,17 @@ its generator, while `respond` is being iterated, and only if nothing cancels th
 * the generator is iterated by a task of its own, which no cancel scope of the request reaches;
 * a stop cancels that task once. What happens then depends on where it is:
 
-    prelude    the user's message is being stored: the stop waits until that is done
+    prelude    the user's message is being stored, and then the head sent: the stop waits for both
     pulling    in the model, a tool or the store: `CancelledError` is raised right there
     sending    the send is given up, and the next wait inside the generator is cancelled instead
 
-* when the event loop itself is torn down, which cancels every task, that counts as a stop
-  (`shutdown.py`).
+* what cancels the task otherwise, the end of the event loop or a timeout of the app, is told apart
+  in `shutdown.py`.
 
-    run ─┬─ the driving task      prelude → head → (pull → encode → send)* → end
+    run ─┬─ the driving task      prelude → head → (pull → encode → send)*
          ├─ a listener            waits for `http.disconnect`
-         └─ the clock             keep-alive, deadline, grace
+         ├─ the clock             keep-alive, deadline, grace
+         └─ the conclusion        outcome, last event, end of the response
 """
 
 import asyncio
@@ -23,7 +24,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from anyio import CancelScope
 
@@ -76,6 +77,7 @@ class StreamDriver(Generic[TEvent]):
         deadline: float | None,
         deadline_message: str,
     ) -> None:
+        self.unsent = b""
         self._events = events
         self._encode = encode
         self._head = head
@@ -84,9 +86,11 @@ class StreamDriver(Generic[TEvent]):
         self._cancel_grace = cancel_grace
         self._deadline = deadline
         self._deadline_message = deadline_message
-        self.unsent = b""
         self._loop = asyncio.get_running_loop()
-        self._phase: Literal["prelude", "pulling", "sending"] = "prelude"
+        self._in_prelude = True
+        self._aborted = False
+        self._head_sent = False
+        self._complete = False
         self._stopped: Stop | None = None
         self._stopped_at = 0.0
         self._sent_at = 0.0
@@ -110,37 +114,35 @@ class StreamDriver(Generic[TEvent]):
         listener = self._loop.create_task(_disconnected(receive))
         try:
             await self._watch(listener)
+            await self._conclude()
         except asyncio.CancelledError:
             self.stop("shutdown")
             with CancelScope(shield=True):
-                await self._watch(listener)
+                await self._outlast_cancels(listener)
+                await self._conclude()
             raise
         finally:
             listener.cancel()
             if self._ping is not None:
                 self._ping.cancel()
-        if not self._task.cancelled():
-            self._task.result()
-        elif self._stopped is None:
-            message = "the server's generator was cancelled from within, before its first event"
-            raise RuntimeError(message)
 
     def stop(self, reason: Stop) -> None:
-        """Cancel the generator once, now or as soon as the user's message is stored."""
+        """Cancel the generator once, now or as soon as the prelude is over."""
         if self._stopped is None:
             self._stopped = reason
             self._stopped_at = self._loop.time()
-            if self._phase != "prelude":
+            if not self._in_prelude or (reason == "disconnect" and self._task.sending):
                 self._task.interrupt()
+
+    async def _outlast_cancels(self, listener: asyncio.Task[None]) -> None:
+        """Go on watching, however often the request is cancelled; bounded by the grace."""
+        while not self._task.done() and not self._aborted:
+            with suppress(asyncio.CancelledError):
+                await self._watch(listener)
 
     async def _watch(self, listener: asyncio.Task[None]) -> None:
         """Wait for the driving task, and stop it when it is time."""
         while not self._task.done():
-            waiting_for = {self._task} if listener.done() else {self._task, listener}
-            pause = self._pause()
-            await asyncio.wait(waiting_for, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
-            if self._task.done():
-                return
             now = self._loop.time()
             if listener.done():
                 self.stop("disconnect")
@@ -151,6 +153,8 @@ class StreamDriver(Generic[TEvent]):
             elif now >= self._stopped_at + self._cancel_grace:
                 await self._abort()
                 return
+            waiting_for = {self._task} if listener.done() else {self._task, listener}
+            await asyncio.wait(waiting_for, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
 
     def _pause(self) -> float:
         """Return the seconds until something has to be done."""
@@ -167,6 +171,7 @@ class StreamDriver(Generic[TEvent]):
             self._state.request_id,
             self._cancel_grace,
         )
+        self._aborted = True
         self._task.interrupt()
         await asyncio.wait({self._task}, timeout=_ABORT_SECONDS)
 
@@ -174,30 +179,68 @@ class StreamDriver(Generic[TEvent]):
         if now < self._sent_at + self._keep_alive:
             return
         self._sent_at = now
-        if self._phase == "pulling" and (self._ping is None or self._ping.done()):
+        idle = not self._in_prelude and not self._task.sending
+        if idle and (self._ping is None or self._ping.done()):
             self._ping = self._loop.create_task(_ping(self._send))
+
+    async def _conclude(self) -> None:
+        """Note the outcome, and end a response that was stopped, where somebody may still read it."""
+        state = self._state
+        if self._stopped is None:
+            if self._task.cancelled():
+                message = "the server's generator was cancelled from within, before its first event"
+                raise RuntimeError(message)
+            self._task.result()
+        if self._complete:
+            state.outcome = state.outcome or "completed"
+            return
+        if self._task.done() and not self._task.cancelled() and (error := self._task.exception()):
+            logger.error("the stream of request %s failed\n%s", state.request_id, stack_of(error))
+        state.outcome = "expired" if self._stopped == "deadline" else "cancelled"
+        if self._stopped == "deadline":
+            await self._end_with(error_event(message=self._deadline_message, allow_retry=False))
+        elif self._stopped == "shutdown":
+            await self._end_with(error_event())
+
+    async def _end_with(self, last: bytes) -> None:
+        """End a response that was stopped, unless a send is still under way, and within a second."""
+        head = [] if self._head_sent else [self._head]
+        if not self._task.sending:
+            sending = self._loop.create_task(self._send_all([*head, _body(last), _END]))
+            await asyncio.wait({sending}, timeout=_ABORT_SECONDS)
+            sending.cancel()
+
+    async def _send_all(self, messages: list[Message]) -> None:
+        with suppress(Exception):  # servers differ in what they raise when nobody listens any more
+            if self._ping is not None and not self._ping.done():
+                await asyncio.wait({self._ping})
+            for message in messages:
+                await self._send(message)
 
     async def _drive(self) -> None:
         """Pull, encode and send: the driving task."""
         try:
             await self._prelude()
-            early = self._stopped
-            if early != "disconnect":
-                await self._transmit(self._head, _body(self.unsent))
-            self.unsent = b""
-            if early is not None:
+            first, self.unsent = self.unsent, b""
+            if self._stopped != "disconnect":
+                await self._transmit(self._head, _body(first))
+                self._head_sent = True
+            self._in_prelude = False
+            if self._stopped is not None:
                 self._task.interrupt()
             await self._pull()
         finally:
-            await _close(self._events)
-        await self._end()
+            await self._close()
+        if self._stopped is None:
+            self._complete = True
+            await self._transmit(_END)
 
     async def _prelude(self) -> None:
         """Collect what comes before `respond`, and the event behind it, which says that it is over."""
         async for event in self._events:
             chunk = self._encode(event)
             self.unsent += chunk
-            if not is_prelude(chunk):
+            if chunk and not is_prelude(chunk):
                 self._note(chunk)
                 break
         if not self.unsent:
@@ -206,7 +249,6 @@ class StreamDriver(Generic[TEvent]):
 
     async def _pull(self) -> None:
         """Send the events until there are no more, or until the cancel that a stop has left arrives."""
-        self._phase = "pulling"
         try:
             async for event in self._events:
                 chunk = self._encode(event)
@@ -228,38 +270,35 @@ class StreamDriver(Generic[TEvent]):
 
     async def _transmit(self, *messages: Message) -> None:
         """Send; a stop that arrives meanwhile is passed on to the generator, and so is a closed connection."""
-        self._phase = "sending"
+        self._task.sending = True
         try:
             if self._ping is not None and not self._ping.done():
                 await asyncio.wait({self._ping})
             for message in messages:
-                await self._send(message)
+                if not self._aborted:
+                    await self._send(message)
         except asyncio.CancelledError:
-            if self._stopped is None:
-                raise
-            self._task.uncancel()
-            self._task.interrupt()
-        except Exception:  # noqa: BLE001 - servers differ in what they raise when nobody listens any more
-            self._phase = "pulling"
+            if self._stopped is not None:
+                self._task.uncancel()
+                self._task.interrupt()
             self.stop("disconnect")
-        self._phase = "pulling"
+            if self._aborted:
+                return  # `sending` stays: nobody knows what of it has been sent
+        except Exception:  # noqa: BLE001 - servers differ in what they raise when nobody listens any more
+            self.stop("disconnect")
         self._sent_at = self._loop.time()
+        self._task.sent()
 
-    async def _end(self) -> None:
-        """Note the outcome, and end the response where somebody may still read it."""
-        state = self._state
-        if self._stopped is None:
-            state.outcome = state.outcome or "completed"
-            await self._transmit(_END)
-            return
-        with suppress(asyncio.CancelledError):
-            await asyncio.sleep(0)  # a cancel that the generator did not wait for ends here
-        state.outcome = "expired" if self._stopped == "deadline" else "cancelled"
-        if self._stopped == "deadline":
-            last = error_event(message=self._deadline_message, allow_retry=False)
-            await self._transmit(_body(last), _END)
-        elif self._stopped == "shutdown":
-            await self._transmit(_body(error_event()), _END)
+    async def _close(self) -> None:
+        """Close the generator, which is at its end already unless it has failed."""
+        close = getattr(self._events, "aclose", None)
+        try:
+            if close is not None:
+                await close()
+        except Exception as error:  # noqa: BLE001 - the app's code may raise anything
+            logger.warning(
+                "the generator of request %s did not close\n%s", self._state.request_id, stack_of(error)
+            )
 
     def _note(self, chunk: bytes) -> None:
         """Remember that the server reported an error by an event."""
@@ -276,16 +315,10 @@ def _body(chunk: bytes) -> Message:
 
 async def _disconnected(receive: Receive) -> None:
     with suppress(Exception):  # a channel that cannot be read any more is a disconnect as well
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        while (await receive())["type"] != "http.disconnect":  # noqa: ASYNC110
+            await asyncio.sleep(0)  # for a channel that never waits
 
 
 async def _ping(send: Send) -> None:
     with suppress(Exception):  # the next event will find out
         await send(_body(KEEP_ALIVE))
-
-
-async def _close(events: AsyncIterator[Any]) -> None:
-    close = getattr(events, "aclose", None)
-    if close is not None:
-        await close()

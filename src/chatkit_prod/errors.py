@@ -21,7 +21,7 @@ The text that a client sees is fixed per class; what an operator needs is in the
 import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 from chatkit.errors import CustomStreamError, StreamError
@@ -218,7 +218,7 @@ class AppError(RequestError):
         self.allow_retry = error.allow_retry
         if isinstance(error, CustomStreamError):
             self.status = 400
-            self.message = error.message
+            self.message = str(error.message)
         else:
             self.status = error.status_code
             self.code = str(getattr(error.code, "value", error.code))
@@ -250,8 +250,8 @@ class RefusedByAppError(RequestError):
     def __init__(self, error: HTTPException) -> None:
         super().__init__(self.code)
         self.status = error.status_code
-        self.message = HTTPStatus(error.status_code).phrase
-        self._headers = error.headers or {}
+        self.message = _phrase(error.status_code)
+        self._headers = {name: value for name, value in (error.headers or {}).items() if _is_header(value)}
 
     @property
     def headers(self) -> Headers:
@@ -292,7 +292,7 @@ def problem(error: RequestError, *, request_id: str, translate: Translate) -> Re
     message = translate(error.message)
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
+        "title": _phrase(error.status),
         "status": error.status,
         "code": error.code,
         "message": message,
@@ -300,11 +300,21 @@ def problem(error: RequestError, *, request_id: str, translate: Translate) -> Re
         **error.members,
     }
     return Response(
-        json.dumps(body, ensure_ascii=False).encode(),
+        json.dumps(body).encode(),
         status_code=error.status,
         media_type="application/problem+json",
         headers={"x-request-id": request_id, "cache-control": "no-store", **error.headers},
     )
+
+
+def _phrase(status: int) -> str:
+    """Return the reason phrase of a status, or the one of its class (RFC 9110 §15)."""
+    return responses.get(status) or responses[status // 100 * 100]
+
+
+def _is_header(value: object) -> bool:
+    """Tell whether a value may stand in a header (RFC 9110 §5.5)."""
+    return isinstance(value, str) and value.isprintable() and value.isascii()
 
 
 def stack_of(error: BaseException) -> str:

@@ -38,6 +38,8 @@ ContextOf = Callable[[RequestState], Awaitable[TContext]]
 
 logger = logging.getLogger("chatkit_prod")
 
+_FAR_SECONDS = 10 * 365 * 86400
+
 SESSION_ENDED = "Your session has ended. Sign in again."
 
 
@@ -50,6 +52,7 @@ class EndpointOptions(TypedDict, total=False):
         max_attachments: Attachments of one message; 20.
         max_page_size: Threads or items on one page; who asks for more gets this many; 100.
         max_json_depth: How deep a request's JSON may nest; 32.
+        max_json_values: How many members and elements it may have; 20,000.
         max_audio_bytes: Size of a dictation after base64 decoding; 2 MiB.
         keep_alive: Seconds of silence after which a stream gets a comment; 15.
         cancel_grace: Seconds that a stopped stream gets to save what there is; 10.
@@ -60,6 +63,7 @@ class EndpointOptions(TypedDict, total=False):
     max_attachments: int
     max_page_size: int
     max_json_depth: int
+    max_json_values: int
     max_audio_bytes: int
     keep_alive: float
     cancel_grace: float
@@ -114,12 +118,12 @@ class Exchange(Generic[TContext]):
             if operation.streaming:
                 events = await self._dispatch.events(operation, context)
                 return _EventStream(self, operation, events, context, state)
-            answer = await self._dispatch.answer(operation, context)
+            answer = without_hidden_update(await self._dispatch.answer(operation, context))
         except Exception as error:  # noqa: BLE001 - the app's code may raise anything
             return refuse_stream(error, state) if operation.streaming else refuse(error, state)
         state.outcome = "completed"
         return Response(
-            without_hidden_update(answer),
+            answer,
             media_type="application/json",
             headers={"x-request-id": state.request_id, "cache-control": "no-store"},
         )
@@ -157,13 +161,17 @@ class _EventStream(Generic[TContext]):
             deadline=_deadline(state),
             deadline_message=state.translations.gettext(SESSION_ENDED),
         )
+        failure: Exception | None = None
         try:
             await driver.run(receive, send)
         except Exception as error:  # noqa: BLE001 - the app's code may raise anything
+            failure = error
+        finally:
             await self._forget_thread(created_thread(driver.unsent))
+        if failure is not None:
             is_retry = self._operation.name == "threads.retry_after_item"
-            absent = is_retry and isinstance(error, EmptyStreamError)
-            response = refuse_stream(ResourceNotFoundError() if absent else error, state)
+            absent = is_retry and isinstance(failure, EmptyStreamError)
+            response = refuse_stream(ResourceNotFoundError() if absent else failure, state)
             await response(scope, receive, send)
 
     async def _forget_thread(self, thread_id: str | None) -> None:
@@ -225,9 +233,10 @@ def _positive(value: Any, name: str) -> float:
 def _deadline(state: RequestState) -> float | None:
     """Return the time at which the principal expires, by the clock of the event loop."""
     principal, _, _ = state.peek()
-    if principal is None or principal.expires_at is None:
+    now = time.time()
+    if principal is None or principal.expires_at is None or principal.expires_at > now + _FAR_SECONDS:
         return None
-    return asyncio.get_running_loop().time() + principal.expires_at - time.time()
+    return asyncio.get_running_loop().time() + principal.expires_at - now
 
 
 def _stream_headers(state: RequestState) -> list[tuple[bytes, bytes]]:

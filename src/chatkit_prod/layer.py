@@ -5,6 +5,8 @@ from typing import Any
 
 from .errors import ConfigurationError
 
+_MAX_LAYERS = 100
+
 
 class Layer(IntEnum):
     """Where a layer stands in the path of a request, outermost first."""
@@ -30,7 +32,7 @@ def require_inside(outer: object, app: Any) -> None:
     """
     place: Layer = type(outer).layer  # type: ignore[attr-defined]
     inner: object = app
-    while inner is not None:
+    for _ in range(_MAX_LAYERS):
         found = getattr(type(inner), "layer", None)
         if isinstance(found, Layer) and found <= place:
             message = (

@@ -1,6 +1,5 @@
 """Bytes to a validated ChatKit request: its name, whether it streams, and every id it names."""
 
-import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -37,7 +36,10 @@ Request = StreamingReq | NonStreamingReq
 _ID = re.compile(r"[A-Za-z0-9_~:=-][A-Za-z0-9_.~:=-]{0,127}")
 _CURSOR = re.compile(r"[!-~]{1,512}")
 _FILE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,255}")
-_MAX_ERRORS = 20
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_MEDIA_TYPE = re.compile(r"[ -~]{0,255}")
+_MAX_FILE_BYTES = 2**53
+_MAX_ERRORS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,8 @@ class Limits:
         max_attachments: Attachments of one message.
         max_page_size: A client that asks for more gets this many, as in AIP-158; less than zero is refused.
         max_json_depth: How deep objects and arrays may nest.
+        max_json_values: How many members and elements there may be, counted as commas and opening
+            brackets wherever they stand; the cost of validation is bounded by it.
         max_audio_bytes: Size of a dictation after base64 decoding.
 
     Raises:
@@ -62,6 +66,7 @@ class Limits:
     max_attachments: int = 20
     max_page_size: int = 100
     max_json_depth: int = 32
+    max_json_values: int = 20_000
     max_audio_bytes: int = 2 * 1024 * 1024
 
     def __post_init__(self) -> None:
@@ -102,6 +107,7 @@ class _Named(NamedTuple):
     item_ids: tuple[str, ...] = ()
     attachment_ids: tuple[str, ...] = ()
     text: Iterable[str] = ()
+    other_ids: tuple[str, ...] = ()
 
 
 def _message_text(message: UserMessageInput) -> Iterator[str]:
@@ -123,7 +129,7 @@ def _add_user_message(request: ThreadsAddUserMessageReq) -> _Named:
 def _structured_input(request: ThreadsAddStructuredInputReq) -> _Named:
     params = request.params
     answers = (value for answer in params.input.answers.values() for value in answer.values)
-    return _Named(params.thread_id, (params.item_id,), (), answers)
+    return _Named(params.thread_id, (params.item_id,), (), answers, tuple(params.input.answers))
 
 
 def _action(request: ThreadsCustomActionReq | ThreadsSyncCustomActionReq) -> _Named:
@@ -166,6 +172,7 @@ def _known_names() -> frozenset[str]:
         if isinstance(found, type) and issubclass(found, BaseModel):
             if found not in seen:
                 seen.add(found)
+                found.model_rebuild()
                 for name, info in found.model_fields.items():
                     names.add(name)
                     queue.append(info.annotation)
@@ -189,8 +196,12 @@ def parse(body: bytes, limits: Limits) -> Operation:
     Raises:
         InvalidRequestError: The body is not JSON, not a request type of this release, nested too
             deep, or names an id that no store of ours could have made.
-        ContentTooLargeError: Text, attachments or audio are over a limit.
+        ContentTooLargeError: Values, text, attachments or audio are over a limit.
     """
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > limits.max_json_values:
+        limit = "max_json_values"
+        raise ContentTooLargeError(limit)
     try:
         request = _adapter.validate_json(body)
     except ValidationError as error:
@@ -198,13 +209,12 @@ def parse(body: bytes, limits: Limits) -> Operation:
     describe = _NAMED.get(type(request))
     if describe is None:
         raise InvalidRequestError([_error(["type"], "This request type is not supported.")])
-    _check_depth(body, limits.max_json_depth)
+    if opened > limits.max_json_depth and nesting(body, limits.max_json_depth) > limits.max_json_depth:
+        raise InvalidRequestError([_error([], f"JSON may be nested {limits.max_json_depth} levels deep.")])
     named = describe(request)
+    _check_sizes(named, limits)
     _check_ids(named)
-    if sum(map(len, named.text)) > limits.max_text_characters:
-        limit = "max_text_characters"
-        raise ContentTooLargeError(limit)
-    _check_type_specific(request, named, limits)
+    _check_type_specific(request, limits)
     bounded = isinstance(request, ThreadsListReq | ItemsListReq) and _bound_page(request, limits)
     return Operation(
         request.type,
@@ -223,19 +233,16 @@ def _error(loc: list[str | int], message: str) -> dict[str, Any]:
 
 def _describe(error: ValidationError) -> list[dict[str, Any]]:
     """Say where and what is wrong, without a word of the input (RFC 9457 §5)."""
+    if error.error_count() > _MAX_ERRORS:
+        return [_error([], f"There are {error.error_count()} errors.")]
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
         _error(
             [part if isinstance(part, int) or part in _KNOWN_NAMES else "*" for part in item["loc"]],
             "This request type is not supported." if item["type"] == "union_tag_invalid" else item["msg"],
         )
-        for item in found[:_MAX_ERRORS]
+        for item in found
     ]
-
-
-def _check_depth(body: bytes, limit: int) -> None:
-    if body.count(b"[") + body.count(b"{") > limit and nesting(body, limit) > limit:
-        raise InvalidRequestError([_error([], f"JSON may be nested {limit} levels deep.")])
 
 
 def nesting(body: bytes, limit: int) -> int:
@@ -255,27 +262,30 @@ def nesting(body: bytes, limit: int) -> int:
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
+def _check_sizes(named: _Named, limits: Limits) -> None:
+    if len(named.attachment_ids) > limits.max_attachments:
+        limit = "max_attachments"
+        raise ContentTooLargeError(limit)
+    if sum(map(len, named.text)) > limits.max_text_characters:
+        limit = "max_text_characters"
+        raise ContentTooLargeError(limit)
+
+
 def _check_ids(named: _Named) -> None:
-    ids = (
-        *((named.thread_id,) if named.thread_id is not None else ()),
-        *named.item_ids,
-        *named.attachment_ids,
-    )
+    thread_ids = () if named.thread_id is None else (named.thread_id,)
+    ids = (*thread_ids, *named.item_ids, *named.attachment_ids, *named.other_ids)
     if not all(map(_ID.fullmatch, ids)):
         raise InvalidRequestError(
             [_error(["params"], "An id has a character or a length that ids do not have.")]
         )
 
 
-def _check_type_specific(request: Request, named: _Named, limits: Limits) -> None:
+def _check_type_specific(request: Request, limits: Limits) -> None:
     match request:
-        case ThreadsCreateReq() | ThreadsAddUserMessageReq():
-            if len(named.attachment_ids) > limits.max_attachments:
-                limit = "max_attachments"
-                raise ContentTooLargeError(limit)
         case AttachmentsCreateReq():
             _check_file(request)
         case InputTranscribeReq():
+            _check_media_type(request.params.mime_type)
             _check_audio(request.params.audio_base64, limits)
         case _:
             pass
@@ -283,10 +293,16 @@ def _check_type_specific(request: Request, named: _Named, limits: Limits) -> Non
 
 def _check_file(request: AttachmentsCreateReq) -> None:
     params = request.params
-    if params.size < 0:
-        raise InvalidRequestError([_error(["params", "size"], "A size is not negative.")])
+    if not 0 <= params.size <= _MAX_FILE_BYTES:
+        raise InvalidRequestError([_error(["params", "size"], "This is not the size of a file.")])
     if not _FILE_NAME.fullmatch(params.name) or params.name in (".", ".."):
         raise InvalidRequestError([_error(["params", "name"], "This is not the name of a file.")])
+    _check_media_type(params.mime_type)
+
+
+def _check_media_type(media_type: str) -> None:
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise InvalidRequestError([_error(["params", "mime_type"], "This is not a media type.")])
 
 
 def _bound_page(request: ThreadsListReq | ItemsListReq, limits: Limits) -> bool:
@@ -303,14 +319,12 @@ def _bound_page(request: ThreadsListReq | ItemsListReq, limits: Limits) -> bool:
 
 
 def _check_audio(audio: str, limits: Limits) -> None:
-    """Refuse what is not strict base64 (RFC 4648 §3.3), and what is too large before decoding it."""
+    """Refuse what is too large, and what is not strict base64 (RFC 4648 §3.3 and §4)."""
     if len(audio) * 3 // 4 - audio[-2:].count("=") > limits.max_audio_bytes:
         limit = "max_audio_bytes"
         raise ContentTooLargeError(limit)
-    try:
-        binascii.a2b_base64(audio, strict_mode=True)
-    except ValueError:
-        raise InvalidRequestError([_error(["params", "audio_base64"], "This is not base64.")]) from None
+    if len(audio) % 4 or not _BASE64.fullmatch(audio):
+        raise InvalidRequestError([_error(["params", "audio_base64"], "This is not base64.")])
 
 
 def operation_names() -> frozenset[str]:

@@ -8,15 +8,20 @@ _open: "set[DrivingTask]" = set()
 
 
 class DrivingTask(asyncio.Task[None]):
-    """A task that takes the end of the event loop for a stop.
+    """A task that is cancelled where that does some good.
 
-    `asyncio.run` ends by cancelling every task, also one that is just saving what a first cancel
-    left. It does so when the loop does not run, by which it is told from a timeout inside the app.
+    * While it sends, a cancel by the app's own code, such as a timeout around what it yields, is put
+      off: it belongs inside the generator, and the event that is being sent to the client.
+    * `asyncio.run` ends by cancelling every task, also one that is just saving what a first cancel
+      left. It does so when the loop does not run, by which it is known, and it counts as a stop.
 
     Args:
         coroutine: What the task does.
         stop: Called, any number of times, when the process ends.
         patience: Seconds that the task may take to end after that.
+
+    Attributes:
+        sending: Whether the task is sending; set by what it runs.
     """
 
     def __init__(
@@ -25,21 +30,32 @@ class DrivingTask(asyncio.Task[None]):
         super().__init__(coroutine)
         self.stop = stop
         self.patience = patience
+        self.sending = False
+        self._put_off: list[Any] = []
         _open.add(self)
         self.add_done_callback(_open.discard)
 
     def cancel(self, msg: Any | None = None) -> bool:
-        """Cancel the task; at the end of the loop, stop it instead."""
+        """Cancel the task, now or after the send; at the end of the loop, stop it instead."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
             self.stop()
             return True
+        if self.sending:
+            self._put_off = [msg]
+            return True
         return super().cancel(msg)
 
     def interrupt(self) -> None:
-        """Raise `CancelledError` at the task's next wait."""
+        """Raise `CancelledError` at the task's next wait, also in a send."""
         super().cancel()
+
+    def sent(self) -> None:
+        """Note the end of a send, and catch up on a cancel that was put off."""
+        self.sending = False
+        if self._put_off:
+            super().cancel(self._put_off.pop())
 
 
 async def close_streams() -> None:
@@ -50,8 +66,9 @@ async def close_streams() -> None:
     Waits no longer than `cancel_grace` allows.
     """
     loop = asyncio.get_running_loop()
-    tasks = [task for task in _open if task.get_loop() is loop]
-    for task in tasks:
-        task.stop()
-    if tasks:
+    waited_for: set[DrivingTask] = set()
+    while tasks := {task for task in _open - waited_for if task.get_loop() is loop}:
+        for task in tasks:
+            task.stop()
         await asyncio.wait(tasks, timeout=max(task.patience for task in tasks))
+        waited_for |= tasks

@@ -6,17 +6,18 @@ The format is the `text/event-stream` of the HTML standard, §9.2.6.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from chatkit.errors import CustomStreamError, StreamError
 from chatkit.types import (
-    ErrorEvent,
     HiddenContextItem,
     SDKHiddenContextItem,
+    ThreadCreatedEvent,
     ThreadItemAddedEvent,
     ThreadItemDoneEvent,
     ThreadItemReplacedEvent,
     ThreadStreamEvent,
+    ThreadUpdatedEvent,
 )
 from pydantic import BaseModel
 
@@ -26,10 +27,10 @@ KEEP_ALIVE = b": ping\n"
 """A comment. Without a blank line behind it, because ChatKit's client takes an empty event for a message."""
 
 _WITH_ITEM = (ThreadItemAddedEvent, ThreadItemReplacedEvent, ThreadItemDoneEvent)
-_WITH_ITEM_NAMES = frozenset(event.model_fields["type"].default for event in _WITH_ITEM)
+_WITH_THREAD = (ThreadCreatedEvent, ThreadUpdatedEvent)
 _HIDDEN = (HiddenContextItem, SDKHiddenContextItem)
 _HIDDEN_NAMES = frozenset(item.model_fields["type"].default for item in _HIDDEN)
-_HIDDEN_MARKS = tuple(f'"type":"{name}"'.encode() for name in _HIDDEN_NAMES)
+_HIDDEN_MARKS = tuple(f'"{name}"'.encode() for name in _HIDDEN_NAMES)
 
 _ERROR = b'data: {"type":"error"'
 _CREATED = b'data: {"type":"thread.created"'
@@ -47,11 +48,17 @@ def encode(event: ThreadStreamEvent) -> bytes:
     """Return an event as ChatKit's server would send it, or nothing for what must not leave.
 
     Args:
-        event: From the server's generator. An event that carries a hidden item is dropped; ChatKit
-            itself drops it only from `thread.item.done`.
+        event: From the server's generator. A hidden item is dropped with its event, or from the
+            thread that it stands in; ChatKit itself drops it only from `thread.item.done`.
     """
-    if isinstance(event, _WITH_ITEM) and isinstance(event.item, _HIDDEN):
-        return b""
+    if isinstance(event, _WITH_ITEM):
+        if isinstance(event.item, _HIDDEN):
+            return b""
+    elif isinstance(event, _WITH_THREAD) and any(
+        isinstance(item, _HIDDEN) for item in event.thread.items.data
+    ):
+        event = event.model_copy(deep=True)
+        event.thread.items.data = [item for item in event.thread.items.data if not isinstance(item, _HIDDEN)]
     return b"data: " + _dump(event) + b"\n\n"
 
 
@@ -59,29 +66,53 @@ def _dump(model: BaseModel) -> bytes:
     return type(model).__pydantic_serializer__.to_json(model, **_SERIALIZATION)
 
 
-def encode_wire(chunk: bytes) -> bytes:
-    """Do for bytes that a server's own `process` made what `encode` does for an event.
+class WireEncoder:
+    """Does for the bytes of a server with its own `process` what `encode` does for an event."""
 
-    Args:
-        chunk: One whole event with its blank line.
-    """
-    if not _mentions_hidden(chunk):
-        return chunk
-    event = json.loads(chunk.removeprefix(b"data: "))
-    hidden = event.get("type") in _WITH_ITEM_NAMES and event["item"].get("type") in _HIDDEN_NAMES
-    return b"" if hidden else chunk
+    def __init__(self) -> None:
+        self._held = b""
+
+    def __call__(self, chunk: bytes) -> bytes:
+        """Return the events that are complete with this chunk, without what must not leave.
+
+        Args:
+            chunk: A part of the stream; a server may cut it anywhere.
+        """
+        complete, blank, self._held = (self._held + chunk).rpartition(b"\n\n")
+        if not _mentions_hidden(complete):
+            return complete + blank
+        return b"".join(_without_hidden_items(event) for event in complete.split(b"\n\n"))
+
+
+def _without_hidden_items(encoded: bytes) -> bytes:
+    if not _mentions_hidden(encoded):
+        return encoded + b"\n\n"
+    event = json.loads(encoded.removeprefix(b"data:"))
+    if _is_hidden(event.get("item")):
+        return b""
+    if "thread" in event:
+        items = event["thread"]["items"]
+        items["data"] = [item for item in items["data"] if not _is_hidden(item)]
+        return b"data: " + json.dumps(event, ensure_ascii=False).encode() + b"\n\n"
+    return encoded + b"\n\n"
 
 
 def without_hidden_update(answer: bytes) -> bytes:
     """Return the JSON answer of a synchronous action without a hidden item in it.
 
     Args:
-        answer: A `SyncCustomActionResponse` as ChatKit serialised it.
+        answer: A `SyncCustomActionResponse`, or the answer of another operation.
     """
     if not _mentions_hidden(answer):
         return answer
-    item: dict[str, Any] | None = json.loads(answer).get("updated_item")
-    return b"{}" if item is not None and item.get("type") in _HIDDEN_NAMES else answer
+    update = json.loads(answer)
+    return (
+        b"{}" if isinstance(update, dict) and _is_hidden(cast("Any", update).get("updated_item")) else answer
+    )
+
+
+def _is_hidden(item: Any) -> bool:
+    return isinstance(item, dict) and cast("Any", item).get("type") in _HIDDEN_NAMES
 
 
 def _mentions_hidden(data: bytes) -> bool:
@@ -101,14 +132,18 @@ def error_event(
     """
     match error:
         case CustomStreamError():
-            event = ErrorEvent(code="custom", message=error.message, allow_retry=error.allow_retry)
+            return _error("custom", str(error.message), allow_retry=error.allow_retry)
         case StreamError():
-            event = ErrorEvent(code=error.code, allow_retry=error.allow_retry)
-        case _ if message is not None:
-            event = ErrorEvent(code="custom", message=message, allow_retry=allow_retry)
+            return _error(str(getattr(error.code, "value", error.code)), None, allow_retry=error.allow_retry)
         case _:
-            event = ErrorEvent.model_validate({"code": "stream.error", "allow_retry": allow_retry})
-    return encode(event)
+            return _error("custom" if message else "stream.error", message, allow_retry=allow_retry)
+
+
+def _error(code: str, message: str | None, *, allow_retry: bool) -> bytes:
+    event = {"type": "error", "code": code, "message": message, "allow_retry": allow_retry}
+    present = {name: value for name, value in event.items() if value is not None}
+    text = json.dumps(present, ensure_ascii=False, separators=(",", ":"))
+    return b"data: " + text.encode(errors="replace") + b"\n\n"
 
 
 def is_error(chunk: bytes) -> bool:
@@ -128,9 +163,9 @@ def created_thread(chunk: bytes) -> str | None:
     """Return the id of the thread that encoded events begin by announcing, if they do."""
     if not chunk.startswith(_CREATED):
         return None
-    first = chunk.partition(b"\n\n")[0]
-    thread_id: str = json.loads(first.removeprefix(b"data: "))["thread"]["id"]
-    return thread_id
+    event = json.loads(chunk.partition(b"\n\n")[0].removeprefix(b"data: "))
+    thread_id = event.get("thread", {}).get("id")
+    return thread_id if isinstance(thread_id, str) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +187,9 @@ class ServerSentEvent:
         return json.loads(self.data)
 
 
+_TOO_LARGE = "an event is larger than max_event_bytes"
+
+
 class SSEDecoder:
     """Turns chunks of a stream, cut anywhere, into events.
 
@@ -167,7 +205,7 @@ class SSEDecoder:
             message = "max_event_bytes must be positive"
             raise ConfigurationError(message)
         self._limit = max_event_bytes
-        self._buffer = b""
+        self._line = bytearray()
         self._kept = 0
         self._start = True
         self._data: list[str] = []
@@ -180,29 +218,33 @@ class SSEDecoder:
         Raises:
             ValueError: An event is larger than `max_event_bytes`, or is not UTF-8.
         """
-        self._buffer += chunk
         events: list[ServerSentEvent] = []
-        for line in self._lines():
+        for line in self._lines(chunk):
+            self._kept += len(line)
+            if self._kept > self._limit:
+                raise ValueError(_TOO_LARGE)
             if line:
                 self._field(line)
-                self._kept += len(line)
             else:
                 self._kept = 0
                 events += self._dispatch()
-        if self._kept + len(self._buffer) > self._limit:
-            message = "an event is larger than max_event_bytes"
-            raise ValueError(message)
+        if self._kept + len(self._line) > self._limit:
+            raise ValueError(_TOO_LARGE)
         return events
 
-    def _lines(self) -> Iterator[bytes]:
+    def _lines(self, chunk: bytes) -> Iterator[bytes]:
         """Take the complete lines; a carriage return at the end may still belong to a line feed."""
-        complete, held = (self._buffer[:-1], b"\r") if self._buffer.endswith(b"\r") else (self._buffer, b"")
-        *lines, rest = complete.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._buffer = rest + held
-        if lines and self._start:
-            self._start = False
-            lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
-        yield from lines
+        if self._line.endswith(b"\r") or b"\n" in chunk or b"\r" in chunk:
+            text = bytes(self._line) + chunk
+            complete, held = (text[:-1], b"\r") if text.endswith(b"\r") else (text, b"")
+            *lines, rest = complete.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+            self._line = bytearray(rest + held)
+            if lines and self._start:
+                self._start = False
+                lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            yield from lines
+        else:
+            self._line += chunk
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.decode().partition(":")

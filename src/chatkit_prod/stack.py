@@ -85,14 +85,14 @@ def harden(
     Sets:
         A `RedactingFilter` on the loggers `chatkit` and `chatkit_prod`.
     """
-    if auth is None and not insecure:
+    if auth is None and insecure is not True:
         message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
         raise ConfigurationError(message)
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
-    authenticated = AuthMiddleware(located, authenticator=auth or _Anybody())
+    authenticated = AuthMiddleware(located, authenticator=_Anybody() if auth is None else auth)
     _redact_logs()
     return TracingMiddleware(authenticated, tracer_provider=tracer_provider)
 

@@ -77,6 +77,9 @@ class JWTBearer:
         if not 0 <= leeway <= _MAX_LEEWAY:
             message = f"leeway must be between 0 and {_MAX_LEEWAY} seconds"
             raise ConfigurationError(message)
+        if isinstance(required_scopes, str):
+            message = "required_scopes must be a list of scopes"
+            raise ConfigurationError(message)
         self._issuer = issuer
         self._audience = audience
         self._leeway = leeway
@@ -116,9 +119,15 @@ class JWTBearer:
         except Exception:  # noqa: BLE001 - hostile tokens raise more than the library's own errors
             raise InvalidTokenError(_CHALLENGE) from None
         kind = decoded.header.get("typ")
-        if not isinstance(kind, str) or kind.lower() not in _ACCESS_TOKEN_TYPES or "crit" in decoded.header:
+        claims: Any = decoded.claims  # joserfc 1.6 hands over any JSON value
+        if (
+            not isinstance(claims, dict)
+            or not isinstance(kind, str)
+            or kind.lower() not in _ACCESS_TOKEN_TYPES
+            or "crit" in decoded.header
+        ):
             raise InvalidTokenError(_CHALLENGE)
-        return decoded.claims
+        return cast("dict[str, Any]", claims)
 
     def _principal(self, claims: Mapping[str, Any]) -> Principal:
         """Return who the claims speak of, if they hold now and here."""

@@ -7,6 +7,7 @@ connection → authenticator → principal → app
 from typing import ClassVar
 
 from starlette.authentication import AuthCredentials
+from starlette.requests import HTTPConnection
 
 from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send
 from chatkit_prod.errors import AuthenticationError, ConfigurationError, RequestError, problem
@@ -35,8 +36,8 @@ class AuthMiddleware:
 
     def __init__(self, app: ASGIApp, *, authenticator: Authenticator) -> None:
         require_inside(self, app)
-        if not isinstance(authenticator, Authenticator):
-            message = f"authenticator must be an Authenticator, not {type(authenticator).__name__}"
+        if isinstance(authenticator, type) or not isinstance(authenticator, Authenticator):
+            message = f"authenticator must be an Authenticator, not {authenticator!r}"
             raise ConfigurationError(message)
         self.app = app
         self._authenticator = authenticator
@@ -50,6 +51,7 @@ class AuthMiddleware:
             await send({"type": "websocket.close", "code": 1008})
             return
         scope, state = RequestState.seed(scope)
+        state.connection = HTTPConnection(scope)
         try:
             principal = await self._authenticator.authenticate(state.connection)
             if principal is None:

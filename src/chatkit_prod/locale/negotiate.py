@@ -1,6 +1,7 @@
 """`Accept-Language` to one of the app's own tags: a pure decision."""
 
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ _MAX_HEADER_CHARACTERS = 512
 _MAX_RANGES = 16
 _CACHED_HEADERS = 1024
 _MAX_DISTANCE = 25
+_MAX_TAGS = 4096
+_LOCK = threading.Lock()
 
 _RANGE = re.compile(
     r"[ \t]*(?P<tag>\*|[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|[0-9]{3}))?)"
@@ -43,9 +46,9 @@ class Negotiator:
             raise ConfigurationError(message)
         self._supported = tuple(supported)
         self._default = default if default is not None else self._supported[0]
+        self._same_language = {_language(tag): tag for tag in reversed(self._supported)}
+        self._matches: dict[str, str | None] = {}
         self._cached = lru_cache(_CACHED_HEADERS)(self._choose)
-        for tag in self._supported:
-            self._cached(tag)  # langcodes fills caches of its own, which is not safe in two threads at once
 
     def negotiate(self, header: str) -> str:
         """Return the best of the supported tags, exactly as the app spelt it.
@@ -63,10 +66,29 @@ class Negotiator:
                 continue
             if tag == "*":
                 return self._default
-            best, _ = langcodes.closest_match(tag, self._supported, max_distance=_MAX_DISTANCE)
-            if best != "und":
+            best = self._match(tag)
+            if best is not None:
                 return best
         return self._default
+
+    def _match(self, tag: str) -> str | None:
+        """Return the nearest of the supported tags, if one is near enough.
+
+        langcodes keeps every tag that it has ever seen, and fills its caches in a way that two
+        threads must not meet: so it is asked about a bounded number of tags, one at a time. Who
+        comes after a flood of invented ones gets a tag of the same language.
+        """
+        with _LOCK:
+            if tag not in self._matches:
+                if len(self._matches) >= _MAX_TAGS:
+                    return self._same_language.get(_language(tag))
+                best, _ = langcodes.closest_match(tag, self._supported, max_distance=_MAX_DISTANCE)
+                self._matches[tag] = None if best == "und" else best
+            return self._matches[tag]
+
+
+def _language(tag: str) -> str:
+    return tag.partition("-")[0].lower()
 
 
 def _ranges(header: str) -> Iterator[tuple[str, float]]:

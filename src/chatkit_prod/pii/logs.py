@@ -3,10 +3,16 @@
 import logging
 import re
 
+_ATEXT = r"A-Za-z0-9.!#$%&'*+/=?^_`{|}~-"
 _RULES = (
-    (re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"), "[EMAIL]"),
-    (re.compile(r"(?i)(\bbearer[ \t]{1,8})[A-Za-z0-9._~+/-]{1,8192}={0,2}"), r"\1[TOKEN]"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{5,8192}\.[A-Za-z0-9_-]{1,8192}\.[A-Za-z0-9_-]{1,8192}"), "[TOKEN]"),
+    # The characters of RFC 5322 §3.2.3, from the first of them on: no place is looked at twice.
+    (
+        re.compile(rf"(?<![{_ATEXT}])[{_ATEXT}]+@[A-Za-z0-9-]{{1,63}}(?:\.[A-Za-z0-9-]{{1,63}}){{1,126}}"),
+        "[EMAIL]",
+    ),
+    # RFC 6750 §2.1; of any length, because a tail that is left would be a leak
+    (re.compile(r"(?i)(\bbearer[ \t]{1,8})[A-Za-z0-9._~+/-]+={0,2}"), r"\1[TOKEN]"),
+    (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[TOKEN]"),
 )
 
 _formatter = logging.Formatter()
@@ -21,7 +27,7 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Clean the record in place; never drops one."""
-        record.msg, record.args = redact(record.getMessage()), None
+        record.msg, record.args = redact(_message(record)), None
         if record.exc_info and not record.exc_text:
             record.exc_text = _formatter.formatException(record.exc_info)
         if record.exc_text:
@@ -29,6 +35,14 @@ class RedactingFilter(logging.Filter):
         if record.stack_info:
             record.stack_info = redact(record.stack_info)
         return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the text of a record; of one that does not fit its arguments, the text without them."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a filter that raises would end the request that is logging
+        return record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
 
 
 def redact(text: str) -> str:

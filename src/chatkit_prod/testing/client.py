@@ -51,7 +51,7 @@ class ChatKitClient:
     ) -> None:
         self._app = app
         self._path = path
-        self._headers = {**JSON_BODY, **(headers or {})}
+        self._headers = {**JSON_BODY, **_lower(headers)}
 
     async def send(
         self, body: bytes, *, method: str = "POST", headers: Mapping[str, str] | None = None
@@ -80,7 +80,7 @@ class ChatKitClient:
         Raises:
             Exception: What the app raised.
         """
-        sent = {name: value for name, value in {**self._headers, **(headers or {})}.items() if value}
+        sent = {name: value for name, value in {**self._headers, **_lower(headers)}.items() if value}
         stream = EventStream(body)
         scope: Scope = {
             "type": "http",
@@ -92,7 +92,7 @@ class ChatKitClient:
             "raw_path": self._path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 80),
             "state": {},
@@ -102,6 +102,10 @@ class ChatKitClient:
             yield stream
         finally:
             await stream.disconnect()
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 class EventStream:

@@ -7,6 +7,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeyParameters, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
 
 _KEY_BITS = 2048
 
@@ -64,7 +65,8 @@ class LocalIdentityProvider:
         } | claims
         present = {name: value for name, value in payload.items() if value is not None}
         head = {"alg": self.algorithm, "typ": "at+jwt", "kid": self._key.kid} | (header or {})
-        return jwt.encode(head, present, self._key, algorithms=[self.algorithm])
+        registry = JWSRegistry(algorithms=[self.algorithm], strict_check_header=False)
+        return jwt.encode(head, present, self._key, registry=registry)
 
 
 def _generate(algorithm: str) -> RSAKey | ECKey | OKPKey:

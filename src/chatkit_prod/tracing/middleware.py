@@ -7,8 +7,10 @@ traceparent → span ┬→ app → status, outcome
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable
+from http import HTTPStatus
 from typing import ClassVar
 
 from opentelemetry import context as otel_context
@@ -23,6 +25,11 @@ from chatkit_prod.state import RequestState
 
 access_logger = logging.getLogger("chatkit_prod.access")
 
+_MAX_STATES = 32
+_STATE = re.compile(
+    r"[ \t]*(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e][ \t]*"
+)
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -102,14 +109,13 @@ class _TracingResponder:
 
 
 def _remote_context(scope: Scope) -> Context:
-    """Return the caller's trace context; never what happens to be current (W3C Trace Context §4.2)."""
-    carrier = {
-        name: [value.decode("latin-1") for value in header_values(scope, name.encode())]
-        for name in _PROPAGATOR.fields
-    }
-    return _PROPAGATOR.extract(
-        {name: values for name, values in carrier.items() if values}, context=Context()
-    )
+    """Return the caller's span; never what happens to be current (W3C Trace Context §3.2 and §3.3)."""
+    parents = [value.decode("latin-1") for value in header_values(scope, b"traceparent")]
+    states = b",".join(header_values(scope, b"tracestate")).decode("latin-1").split(",")
+    carrier = {"traceparent": parents} if len(parents) == 1 else {}
+    if len(states) <= _MAX_STATES and all(map(_STATE.fullmatch, states)):
+        carrier["tracestate"] = [",".join(states)]  # the propagator would log what it does not understand
+    return _PROPAGATOR.extract(carrier, context=Context())
 
 
 def _finish(span: Span, state: RequestState, status: int | None) -> None:
@@ -123,10 +129,16 @@ def _finish(span: Span, state: RequestState, status: int | None) -> None:
         span.set_attribute("http.response.status_code", status)
     if state.outcome is not None:
         span.set_attribute("chatkit.outcome", state.outcome)
-    if state.outcome == "error":
-        span.set_attribute("error.type", state.error_type or "stream.error")
+    error_type = (state.error_type or "stream.error") if state.outcome == "error" else _server_error(status)
+    if error_type is not None:
+        span.set_attribute("error.type", error_type)
         span.set_status(Status(StatusCode.ERROR))
     span.end()
+
+
+def _server_error(status: int | None) -> str | None:
+    """Return the `error.type` of an answer that no layer of ours has judged."""
+    return str(status) if status is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR else None
 
 
 def _log(method: str, path: str, state: RequestState, status: int | None, milliseconds: float) -> None:
@@ -144,5 +156,5 @@ def _log(method: str, path: str, state: RequestState, status: int | None, millis
         "milliseconds": round(milliseconds, 1),
         "request_id": state.request_id,
     }
-    text = " ".join(f"{name}={json.dumps(value)}" for name, value in fields.items())
+    text = " ".join(f"{name}={json.dumps(value, default=str)}" for name, value in fields.items())
     access_logger.info("%s", text, extra={"chatkit": fields})
