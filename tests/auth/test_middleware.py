@@ -1,0 +1,204 @@
+"""Nobody gets in who has not proved who they are."""
+
+import gettext
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, requires
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from chatkit_prod import ConfigurationError, Principal, RequestState
+from chatkit_prod.auth import AuthMiddleware
+from chatkit_prod.errors import (
+    AuthenticationError,
+    ForbiddenError,
+    InsufficientScopeError,
+    InvalidRequestError,
+    InvalidTokenError,
+    RequestError,
+)
+from tests.layers import Greeter, Rewriting, exchange, get, header_lines
+from tests.servers import Wire
+
+pytestmark = pytest.mark.anyio
+
+CHALLENGE = 'Badge realm="desk"'
+
+
+class Badge:
+    """An authenticator of an app: the badge is the name."""
+
+    challenge = CHALLENGE
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
+        name = connection.headers.get("x-badge")
+        if name is None:
+            return None
+        if name == "torn":
+            raise InvalidTokenError(self.challenge)
+        return Principal(issuer="badge", subject=name, scopes=frozenset({"write", "read"}))
+
+
+class Raising:
+    """An authenticator that fails."""
+
+    challenge = "Badge"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
+        raise self._error
+
+
+def guarded(inside: Greeter | None = None) -> AuthMiddleware:
+    return AuthMiddleware(inside or Greeter(), authenticator=Badge())
+
+
+async def test_without_credentials_the_app_is_not_called() -> None:
+    inside = Greeter()
+    wire = await Wire().request(guarded(inside), get())
+    assert wire.status == 401
+    assert wire.headers["www-authenticate"] == CHALLENGE
+    assert wire.json["code"] == "authentication_required"
+    assert inside.scopes == []
+
+
+async def test_with_bad_credentials_the_challenge_names_the_error() -> None:
+    inside = Greeter()
+    wire = await Wire().request(guarded(inside), get((b"x-badge", b"torn")))
+    assert wire.status == 401
+    assert wire.headers["www-authenticate"] == f'{CHALLENGE}, error="invalid_token"'
+    assert wire.json["code"] == "invalid_token"
+    assert inside.scopes == []
+
+
+async def test_the_principal_is_in_the_state_and_where_starlette_has_it() -> None:
+    inside = Greeter()
+    wire = await Wire().request(guarded(inside), get((b"x-badge", b"alice")))
+    assert wire.status == 200
+    principal = inside.state.principal
+    assert (principal.issuer, principal.subject) == ("badge", "alice")
+    assert inside.scopes[0]["user"] is principal
+    assert isinstance(inside.scopes[0]["auth"], AuthCredentials)
+    assert inside.scopes[0]["auth"].scopes == ["read", "write"]
+
+
+async def test_starlettes_own_decorator_sees_the_scopes() -> None:
+    @requires("read")
+    async def allowed(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(request.user.display_name)
+
+    @requires("delete")
+    async def forbidden(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("never")
+
+    middleware = [Middleware(AuthMiddleware, authenticator=Badge())]
+    app = Starlette(
+        routes=[Route("/allowed", allowed), Route("/forbidden", forbidden)], middleware=middleware
+    )
+    scope = get((b"x-badge", b"alice"))
+    assert (await Wire().request(app, {**scope, "path": "/allowed"})).body == b"alice"
+    assert (await Wire().request(app, {**scope, "path": "/forbidden"})).status == 403
+
+
+REFUSALS: dict[str, RequestError] = {
+    "nobody": AuthenticationError("Badge"),
+    "bad token": InvalidTokenError("Badge"),
+    "bad request": InvalidRequestError(),
+    "scope": InsufficientScopeError(["read"]),
+    "role": ForbiddenError(),
+}
+
+
+@pytest.mark.parametrize("error", REFUSALS.values(), ids=REFUSALS.keys())
+async def test_a_refusal_is_a_problem_that_can_be_found_in_the_log(error: RequestError) -> None:
+    inside = Greeter()
+    scope, state = RequestState.seed(get())
+    app = AuthMiddleware(inside, authenticator=Raising(error))
+    sent = await exchange(app, scope)
+    assert sent[0]["status"] == error.status
+    assert header_lines(sent, b"content-type") == [b"application/problem+json"]
+    assert header_lines(sent, b"cache-control") == [b"no-store"]
+    assert header_lines(sent, b"x-request-id") == [state.request_id.encode()]
+    assert json.loads(sent[1]["body"])["request_id"] == state.request_id
+    assert state.outcome == "refused"
+    assert inside.scopes == []
+
+
+async def test_a_refusal_speaks_the_language_that_an_outer_layer_has_set() -> None:
+    class French(gettext.NullTranslations):
+        def gettext(self, message: str) -> str:
+            return f"fr: {message}"
+
+    scope, state = RequestState.seed(get())
+    state.translations = French()
+    sent = await exchange(guarded(), scope)
+    assert json.loads(sent[1]["body"])["message"] == "fr: Sign in to continue."
+
+
+async def test_an_authenticator_that_fails_lets_nobody_in() -> None:
+    inside = Greeter()
+    app = AuthMiddleware(inside, authenticator=Raising(ConnectionError("identity provider down")))
+    with pytest.raises(ConnectionError):
+        await exchange(app, get((b"x-badge", b"alice")))
+    assert inside.scopes == []
+
+
+async def test_the_authenticator_sees_the_request_as_it_reaches_the_layer() -> None:
+    inside = Greeter()
+    app = Rewriting(guarded(inside), [])
+    scope, _ = RequestState.seed(get((b"x-badge", b"mallory")))
+    assert (await exchange(app, scope))[0]["status"] == 401
+    assert inside.scopes == []
+
+
+@given(st.lists(st.tuples(st.binary(max_size=10), st.binary(max_size=20)), max_size=5))
+async def test_no_header_whatever_stands_for_a_credential(headers: list[tuple[bytes, bytes]]) -> None:
+    inside = Greeter()
+    assert (await exchange(guarded(inside), get(*headers)))[0]["status"] == 401
+    assert inside.scopes == []
+
+
+async def test_an_identity_that_the_client_claims_in_the_scope_is_replaced() -> None:
+    inside = Greeter()
+    scope = {**get((b"x-badge", b"alice")), "user": "mallory", "auth": AuthCredentials(["admin"])}
+    await exchange(guarded(inside), scope)
+    assert inside.scopes[0]["user"].subject == "alice"
+    assert inside.scopes[0]["auth"].scopes == ["read", "write"]
+
+
+async def test_the_scope_of_the_server_is_not_changed() -> None:
+    scope = get((b"x-badge", b"alice"))
+    before = deepcopy(scope)
+    await exchange(guarded(), scope)
+    assert scope == before
+
+
+async def test_a_websocket_is_refused() -> None:
+    inside = Greeter()
+    sent = await exchange(guarded(inside), {**get((b"x-badge", b"alice")), "type": "websocket"})
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert inside.scopes == []
+
+
+async def test_the_lifespan_of_the_app_is_passed_on() -> None:
+    inside = Greeter()
+    await exchange(guarded(inside), {"type": "lifespan"})
+    assert inside.scopes == [{"type": "lifespan"}]
+
+
+@pytest.mark.parametrize(
+    "authenticator", [None, "Bearer", object(), Badge], ids=["none", "text", "object", "class"]
+)
+def test_what_is_not_an_authenticator_is_refused_at_construction(authenticator: Any) -> None:
+    with pytest.raises(ConfigurationError, match="authenticator"):
+        AuthMiddleware(Greeter(), authenticator=authenticator)

@@ -1,0 +1,203 @@
+"""Every refusal has a status, a code and a text of its own, and repeats nothing that came in."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from chatkit.errors import CustomStreamError, ErrorCode, StreamError
+from chatkit.store import NotFoundError
+from starlette.exceptions import HTTPException
+
+from chatkit_prod import errors
+from chatkit_prod.errors import (
+    AppError,
+    AuthenticationError,
+    ContentTooLargeError,
+    ForbiddenError,
+    InsufficientScopeError,
+    InternalError,
+    InvalidRequestError,
+    InvalidTokenError,
+    MethodNotAllowedError,
+    RefusedByAppError,
+    RequestError,
+    ResourceNotFoundError,
+    UnsupportedMediaTypeError,
+    as_request_error,
+    problem,
+    stack_of,
+)
+
+EVERY = [
+    pytest.param(InvalidRequestError(), 400, "invalid_request", id="invalid"),
+    pytest.param(AuthenticationError("Bearer"), 401, "authentication_required", id="no credentials"),
+    pytest.param(InvalidTokenError("Bearer"), 401, "invalid_token", id="bad credentials"),
+    pytest.param(ForbiddenError(), 403, "forbidden", id="forbidden"),
+    pytest.param(InsufficientScopeError(["chat"]), 403, "insufficient_scope", id="scope"),
+    pytest.param(ResourceNotFoundError(), 404, "not_found", id="absent"),
+    pytest.param(MethodNotAllowedError(), 405, "method_not_allowed", id="method"),
+    pytest.param(ContentTooLargeError("max_body_bytes"), 413, "content_too_large", id="too large"),
+    pytest.param(UnsupportedMediaTypeError(), 415, "unsupported_media_type", id="media type"),
+    pytest.param(AppError(CustomStreamError("Non.")), 400, "custom", id="custom"),
+    pytest.param(AppError(StreamError(ErrorCode.STREAM_ERROR)), 500, "stream.error", id="stream error"),
+    pytest.param(RefusedByAppError(HTTPException(429)), 429, "refused", id="by the app"),
+    pytest.param(InternalError(), 500, "internal_error", id="internal"),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "code"), EVERY)
+def test_a_refusal_is_a_problem_with_a_message_that_the_client_shows(
+    error: RequestError, status: int, code: str
+) -> None:
+    response = problem(error, request_id="abc", translate=str.upper)
+    body = json.loads(bytes(response.body))
+    assert response.status_code == body["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == body["request_id"] == "abc"
+    assert response.headers["cache-control"] == "no-store"
+    assert body["type"] == "about:blank"
+    assert body["title"] == HTTPStatus(status).phrase
+    assert body["code"] == code
+    assert body["message"] == error.message.upper()
+
+
+@pytest.mark.parametrize(
+    ("error", "headers"),
+    [
+        (AuthenticationError("Bearer"), {"WWW-Authenticate": "Bearer"}),
+        (InvalidTokenError("Bearer"), {"WWW-Authenticate": 'Bearer error="invalid_token"'}),
+        (
+            InvalidTokenError('Bearer realm="desk"'),
+            {"WWW-Authenticate": 'Bearer realm="desk", error="invalid_token"'},
+        ),
+        (
+            InsufficientScopeError(["chat", "files"], "DPoP"),
+            {"WWW-Authenticate": 'DPoP error="insufficient_scope", scope="chat files"'},
+        ),
+        (MethodNotAllowedError(), {"Allow": "POST"}),
+        (UnsupportedMediaTypeError(), {"Accept-Post": "application/json"}),
+        (RefusedByAppError(HTTPException(429, headers={"Retry-After": "5"})), {"Retry-After": "5"}),
+        (RefusedByAppError(HTTPException(402)), {}),
+        (ForbiddenError(), {}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_a_refusal_has_the_headers_that_its_status_asks_for(
+    error: RequestError, headers: dict[str, str]
+) -> None:
+    assert error.headers == headers
+    response = problem(error, request_id="abc", translate=str)
+    assert {name: response.headers[name] for name in headers} == headers
+
+
+@pytest.mark.parametrize(
+    ("error", "members"),
+    [
+        (InvalidRequestError(), {}),
+        (
+            InvalidRequestError([{"loc": ["params"], "msg": "Field required"}]),
+            {"errors": [{"loc": ["params"], "msg": "Field required"}]},
+        ),
+        (ContentTooLargeError("max_attachments"), {"limit": "max_attachments"}),
+        (AppError(CustomStreamError("Non.", allow_retry=True)), {"allow_retry": True}),
+        (ForbiddenError(), {}),
+    ],
+    ids=["invalid", "invalid with errors", "too large", "custom", "none"],
+)
+def test_a_problem_has_the_members_of_its_class(error: RequestError, members: dict[str, object]) -> None:
+    assert error.members == members
+    body = json.loads(bytes(problem(error, request_id="abc", translate=str).body))
+    assert {name: body[name] for name in members} == members
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotFoundError("thr_1"), ResourceNotFoundError),
+        (StreamError(ErrorCode.STREAM_ERROR), AppError),
+        (CustomStreamError("Non."), AppError),
+        (HTTPException(403, "quoted input"), RefusedByAppError),
+        (HTTPException(502, "quoted input"), InternalError),
+        (HTTPException(302, "quoted input"), InternalError),
+        (ValueError("quoted input"), InternalError),
+    ],
+    ids=repr,
+)
+def test_what_an_app_raises_stands_for_one_refusal_without_its_text(
+    error: Exception, kind: type[RequestError]
+) -> None:
+    refusal = as_request_error(error)
+    assert type(refusal) is kind
+    assert "quoted input" not in bytes(problem(refusal, request_id="abc", translate=str).body).decode()
+
+
+@pytest.mark.parametrize("value", ["5\r\nset-cookie: a=b", "é", "\0", 5], ids=ascii)
+def test_a_header_of_the_app_that_may_not_stand_in_a_response_is_left_out(value: Any) -> None:
+    error = HTTPException(429, headers={"retry-after": value, "x-fine": "1"})
+    assert as_request_error(error).headers == {"x-fine": "1"}
+
+
+def test_a_refusal_stands_for_itself() -> None:
+    refusal = ForbiddenError()
+    assert as_request_error(refusal) is refusal
+
+
+def test_a_stream_error_of_a_code_to_come_keeps_it() -> None:
+    refusal = as_request_error(StreamError("quota.exceeded"))  # type: ignore[arg-type]
+    assert (refusal.status, refusal.code) == (500, "quota.exceeded")
+
+
+def test_the_text_of_a_custom_error_is_shown_as_the_app_wrote_it() -> None:
+    refusal = as_request_error(CustomStreamError("Revenez demain."))
+    assert (refusal.status, refusal.message) == (400, "Revenez demain.")
+
+
+@pytest.mark.parametrize("status", [400, 404, 418, 419, 430, 451, 499])
+def test_every_refusal_of_the_app_keeps_its_status_also_one_without_a_name(status: int) -> None:
+    refusal = as_request_error(HTTPException(status, detail="quoted input"))
+    response = problem(refusal, request_id="abc", translate=str)
+    assert response.status_code == status
+    assert b"quoted input" not in bytes(response.body)
+
+
+def test_a_text_that_is_no_unicode_is_still_a_problem() -> None:
+    response = problem(as_request_error(CustomStreamError("half a \ud83d")), request_id="abc", translate=str)
+    assert json.loads(bytes(response.body))["code"] == "custom"
+
+
+def test_the_stack_of_an_error_says_where_and_what_and_never_why() -> None:
+    quoted = "what a user wrote".replace("user", "person")
+
+    def fail() -> None:
+        try:
+            dict[str, str]()[quoted]
+        except KeyError as cause:
+            raise ValueError(quoted) from cause
+
+    with pytest.raises(ValueError, match=quoted) as caught:
+        fail()
+    text = stack_of(caught.value)
+    assert text.endswith("builtins.ValueError")
+    assert "test_errors.py" in text
+    assert quoted not in text
+
+
+def test_the_stack_of_an_error_that_was_never_raised_is_its_type() -> None:
+    assert stack_of(ForbiddenError()) == "chatkit_prod.errors.ForbiddenError"
+
+
+def _subclasses(of: type[RequestError]) -> Iterator[type[RequestError]]:
+    for child in of.__subclasses__():
+        yield child
+        yield from _subclasses(child)
+
+
+def test_the_drawn_tree_is_the_tree() -> None:
+    drawn = set(re.findall(r"\b\w+Error\b", (errors.__doc__ or "").split("The text that")[0]))
+    ours = {found.__name__ for found in _subclasses(RequestError) if inspect.getmodule(found) is errors}
+    foreign = {"ValueError", "StreamError"}
+    assert drawn - foreign == {*ours, "RequestError", "ConfigurationError"}

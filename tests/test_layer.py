@@ -1,0 +1,51 @@
+"""A layer in the wrong place is noticed when it is put there."""
+
+from itertools import product
+from typing import Any, ClassVar
+
+import pytest
+
+from chatkit_prod import ConfigurationError
+from chatkit_prod.layer import Layer, require_inside
+
+
+class Middleware:
+    """Wraps an app, as middlewares do, and is no layer of ours."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+
+def _middleware(place: Layer) -> type[Middleware]:
+    class Placed(Middleware):
+        layer: ClassVar = place
+
+    return Placed
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"), list(product(Layer, Layer)), ids=lambda place: place.name.lower()
+)
+@pytest.mark.parametrize("between", [0, 2], ids=["directly", "behind foreign middlewares"])
+def test_a_layer_takes_only_those_that_belong_inside(outer: Layer, inner: Layer, between: int) -> None:
+    app: Any = _middleware(inner)(None)
+    for _ in range(between):
+        app = Middleware(app)
+    if inner > outer:
+        require_inside(_middleware(outer)(app), app)
+    else:
+        with pytest.raises(
+            ConfigurationError, match="Placed stands inside Placed; the order, outermost first, is tracing"
+        ):
+            require_inside(_middleware(outer)(app), app)
+
+
+def test_an_app_that_wraps_itself_is_not_looked_through_for_ever() -> None:
+    app = Middleware(None)
+    app.app = app
+    require_inside(_middleware(Layer.ENDPOINT)(app), app)
+
+
+@pytest.mark.parametrize("app", [object(), Middleware(None), type("Odd", (), {"layer": 3})()])
+def test_what_is_no_layer_of_ours_may_stand_anywhere(app: object) -> None:
+    require_inside(_middleware(Layer.ENDPOINT)(app), app)

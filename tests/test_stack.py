@@ -1,0 +1,283 @@
+"""All layers around one server, in the only order that works."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from itertools import chain, permutations, product
+from typing import Any
+
+import pytest
+from chatkit.types import ThreadMetadata, ThreadStreamEvent, UserMessageItem
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.middleware.gzip import GZipMiddleware
+
+from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestContext, RequestState, harden
+from chatkit_prod.asgi import ASGIApp
+from chatkit_prod.auth import AuthMiddleware, JWTBearer
+from chatkit_prod.exchange import EndpointOptions
+from chatkit_prod.layer import Layer
+from chatkit_prod.locale import LocaleMiddleware
+from chatkit_prod.pii import RedactingFilter
+from chatkit_prod.testing import (
+    Answer,
+    ChatKitClient,
+    LocalIdentityProvider,
+    chatkit_request,
+    one_of_each,
+    user_message,
+)
+from chatkit_prod.tracing import TracingMiddleware
+from tests.layers import Greeter, exchange, get
+from tests.servers import ScriptedServer, added, done, hello
+
+pytestmark = pytest.mark.anyio
+
+PROVIDER = LocalIdentityProvider()
+BEARER = JWTBearer(issuer=PROVIDER.issuer, audience=PROVIDER.audience, jwks=PROVIDER.jwks)
+SIGNED_IN = {"authorization": f"Bearer {PROVIDER.token('alice', scopes=['chat'])}"}
+LIST = chatkit_request("threads.list")
+CREATE = chatkit_request("threads.create", input=user_message("Hello"))
+
+
+class WatchedServer(ScriptedServer):
+    """Keeps the contexts that it got."""
+
+    def __init__(self) -> None:
+        super().__init__(hello)
+        self.contexts: list[Any] = []
+
+    def respond(
+        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Any
+    ) -> AsyncIterator[ThreadStreamEvent]:
+        self.contexts.append(context)
+        return super().respond(thread, input_user_message, context)
+
+
+async def ask(app: ASGIApp, body: bytes = LIST, **headers: str) -> Answer:
+    sent = {**SIGNED_IN, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return await ChatKitClient(app, headers=sent).send(body)
+
+
+# ------------------------------------------------------------------------------------------------ the order
+
+traced = TracingMiddleware
+authenticated = partial(AuthMiddleware, authenticator=BEARER)
+located = partial(LocaleMiddleware, supported=["en"])
+endpoint = ChatKitEndpoint(ScriptedServer(hello))
+
+Wrap = Callable[[ASGIApp], ASGIApp]
+WRAPS: dict[str, Wrap] = {"tracing": traced, "auth": authenticated, "locale": located}
+ORDER = list(WRAPS)
+
+
+def assemble(names: Sequence[str], inside: ASGIApp, between: Wrap | None = None) -> ASGIApp:
+    """Put the layers around an app, the first name outermost, and something between each two."""
+    for name in reversed(names):
+        inside = WRAPS[name](between(inside) if between else inside)
+    return inside
+
+
+SELECTIONS = list(chain.from_iterable(permutations(ORDER, count) for count in range(1, len(ORDER) + 1)))
+RIGHT = [names for names in SELECTIONS if list(names) == sorted(names, key=ORDER.index)]
+WRONG = [names for names in SELECTIONS if names not in RIGHT]
+TWICE = [names for count in (2, 3) for names in product(ORDER, repeat=count) if len(set(names)) < count]
+
+
+@pytest.mark.parametrize("names", RIGHT, ids="-".join)
+async def test_any_layers_may_be_left_out_of_the_order(names: Sequence[str]) -> None:
+    assert (await ask(assemble(names, endpoint))).status == 200
+
+
+@pytest.mark.parametrize("names", [*WRONG, *TWICE], ids="-".join)
+@pytest.mark.parametrize("between", [None, GZipMiddleware], ids=["directly", "through a foreign layer"])
+def test_every_other_order_is_refused_at_construction(names: Sequence[str], between: Wrap | None) -> None:
+    with pytest.raises(ConfigurationError, match=", ".join([*ORDER, "endpoint"])):
+        assemble(names, Greeter(), between)
+
+
+@pytest.mark.parametrize("names", RIGHT, ids="-".join)
+async def test_every_layer_works_in_front_of_any_app(names: Sequence[str]) -> None:
+    inside = Greeter()
+    sent = await exchange(
+        assemble(names, inside), get((b"authorization", SIGNED_IN["authorization"].encode()))
+    )
+    assert sent[0]["status"] == 200
+    assert sent[1] == inside.messages[1]
+
+
+def test_harden_puts_the_layers_in_their_order() -> None:
+    app: Any = harden(ScriptedServer(hello), auth=BEARER)
+    found = list[Layer]()
+    while app is not None:
+        found.append(app.layer)
+        app = getattr(app, "app", None)
+    assert found == [Layer.TRACING, Layer.AUTH, Layer.LOCALE, Layer.ENDPOINT]
+    assert found == sorted(found)
+
+
+# ------------------------------------------------------------------------------------------------ the whole
+
+
+async def test_the_context_of_the_server_holds_what_every_layer_found_out() -> None:
+    server = WatchedServer()
+    answer = await ask(harden(server, auth=BEARER, locales=["en", "fr"]), CREATE, accept_language="fr-CA")
+    assert answer.events[-1]["type"] == "thread.item.done"
+    (context,) = server.contexts
+    assert isinstance(context, RequestContext)
+    assert (context.user_id, context.tenant_id, context.locale) == ("alice", None, "fr")
+    assert context.principal.scopes == {"chat"}
+    assert context.request_id == answer.headers["x-request-id"]
+    assert answer.headers["content-language"] == "fr"
+    assert answer.headers["vary"] == "Accept-Language"
+
+
+@pytest.mark.parametrize("body", one_of_each().values(), ids=one_of_each().keys())
+@pytest.mark.parametrize("authorization", ["", "Bearer forged"], ids=["no token", "a bad token"])
+async def test_no_operation_is_answered_without_a_good_token(body: bytes, authorization: str) -> None:
+    server = WatchedServer()
+    answer = await ask(harden(server, auth=BEARER), body, authorization=authorization)
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert server.contexts == []
+
+
+@pytest.mark.parametrize("name", ["x_user_id", "x_forwarded_user", "remote_user", "cookie"])
+async def test_a_user_id_that_the_client_claims_is_not_believed(name: str) -> None:
+    server = WatchedServer()
+    app = harden(server, auth=BEARER)
+    assert (await ask(app, CREATE, authorization="", **{name: "mallory"})).status == 401
+    assert (await ask(app, CREATE, **{name: "mallory"})).status == 200
+    assert [context.user_id for context in server.contexts] == ["alice"]
+
+
+async def test_a_refused_request_is_refused_before_its_body_is_read() -> None:
+    async def receive() -> Any:
+        pytest.fail("the body was read")
+
+    statuses = list[int]()
+
+    async def send(message: Any) -> None:
+        statuses.append(message.get("status"))
+
+    await harden(ScriptedServer(hello), auth=BEARER)({**get(), "method": "POST"}, receive, send)
+    assert statuses[0] == 401
+
+
+async def test_a_websocket_is_refused_and_the_lifespan_works() -> None:
+    app = harden(ScriptedServer(hello), auth=BEARER)
+    assert await exchange(app, {**get(), "type": "websocket"}) == [{"type": "websocket.close", "code": 1008}]
+    lifespan = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    assert [message["type"] for message in await exchange(app, {"type": "lifespan"}, *lifespan)] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ the options
+
+
+def test_no_authenticator_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="insecure=True"):
+        harden(ScriptedServer(hello), auth=None)
+
+
+async def test_insecure_written_out_lets_everybody_in_as_one_user() -> None:
+    server = WatchedServer()
+    app = harden(server, auth=None, insecure=True)
+    assert (await ask(app, CREATE, authorization="")).status == 200
+    assert (await ask(app, CREATE, authorization="Bearer forged")).status == 200
+    first, second = (context.principal for context in server.contexts)
+    assert first == second
+    assert (first.issuer, first.subject, first.method) == ("insecure", "anonymous", "insecure")
+
+
+async def test_insecure_does_not_switch_an_authenticator_off() -> None:
+    assert (
+        await ask(harden(ScriptedServer(hello), auth=BEARER, insecure=True), authorization="")
+    ).status == 401
+
+
+async def test_a_context_factory_of_the_apps_own_is_used() -> None:
+    async def factory(state: RequestState) -> tuple[str, str]:
+        return state.principal.subject, state.locale
+
+    server = WatchedServer()
+    await ask(harden(server, auth=BEARER, context_factory=factory), CREATE)
+    assert server.contexts == [("alice", "en")]
+
+
+async def test_the_default_locale_is_passed_on() -> None:
+    app = harden(ScriptedServer(hello), auth=BEARER, locales=["en", "fr"], default_locale="fr")
+    assert (await ask(app, accept_language="ja")).headers["content-language"] == "fr"
+
+
+async def test_the_tracer_provider_is_passed_on() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    await ask(harden(ScriptedServer(hello), auth=BEARER, tracer_provider=provider))
+    assert [span.name for span in exporter.get_finished_spans()] == ["threads.list"]
+    provider.shutdown()
+
+
+@pytest.mark.parametrize("option", EndpointOptions.__annotations__)
+def test_every_option_of_the_endpoint_is_passed_on(option: str) -> None:
+    make: Any = harden
+    assert make(ScriptedServer(hello), auth=BEARER, **{option: 1})
+    with pytest.raises(ConfigurationError, match=option):
+        make(ScriptedServer(hello), auth=BEARER, **{option: 0})
+
+
+async def test_a_limit_of_the_endpoint_takes_effect() -> None:
+    app = harden(ScriptedServer(hello), auth=BEARER, max_body_bytes=len(LIST))
+    assert (await ask(app, LIST)).status == 200
+    assert (await ask(app, LIST + b" ")).status == 413
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"server": object()},
+        {"auth": "Bearer"},
+        {"locales": []},
+        {"default_locale": "fr"},
+    ],
+    ids=["server", "auth", "locales", "default_locale"],
+)
+def test_a_wrong_option_of_any_layer_is_refused_at_construction(options: dict[str, Any]) -> None:
+    make: Any = harden
+    with pytest.raises(ConfigurationError):
+        make(**{"server": ScriptedServer(hello), "auth": BEARER, **options})
+
+
+# ------------------------------------------------------------------------------------------------ the log
+
+
+async def test_an_address_in_a_user_id_stays_out_of_the_access_record(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "chatkit_prod.access")
+    token = PROVIDER.token("alice@example.com")
+    await ask(harden(ScriptedServer(hello), auth=BEARER), authorization=f"Bearer {token}")
+    assert 'user_id="[EMAIL]"' in caplog.text
+    assert "alice@example.com" not in caplog.text
+
+
+async def test_chatkits_own_log_is_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    async def failing(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+        yield added(thread)
+        raise RuntimeError("cannot reach alice@example.com")
+        yield done(thread, "")
+
+    await ask(harden(ScriptedServer(failing), auth=BEARER), CREATE)
+    assert "cannot reach [EMAIL]" in caplog.text
+    assert "alice@example.com" not in caplog.text
+
+
+def test_the_filter_is_added_once_however_many_apps_there_are() -> None:
+    for _ in range(3):
+        harden(ScriptedServer(hello), auth=BEARER)
+    for name in ("chatkit", "chatkit_prod", "chatkit_prod.access"):
+        assert [type(found) for found in logging.getLogger(name).filters] == [RedactingFilter]
