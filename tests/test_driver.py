@@ -24,7 +24,7 @@ from chatkit.types import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatkit_prod import ChatKitEndpoint, RequestState
+from chatkit_prod import ChatKitEndpoint, RequestState, close_streams
 from chatkit_prod.asgi import Message, Scope
 from chatkit_prod.driver import EmptyStreamError, StreamDriver
 from chatkit_prod.exchange import SESSION_ENDED
@@ -323,10 +323,13 @@ async def test_a_disconnect_while_a_send_blocks_reaches_the_server(
 
 
 @pytest.mark.parametrize("message", [is_head, is_first_body, is_delta])
+@pytest.mark.parametrize("error", [OSError, asyncio.CancelledError])
 @bounded
-async def test_a_connection_that_breaks_in_a_send_is_a_disconnect(message: Callable[[Message], bool]) -> None:
+async def test_a_connection_that_breaks_in_a_send_is_a_disconnect(
+    message: Callable[[Message], bool], error: type[BaseException]
+) -> None:
     async def broken() -> None:
-        raise OSError
+        raise error
 
     desk = Desk(half(forever))
     scope, state = signed_in_scope()
@@ -514,6 +517,33 @@ async def test_a_request_that_is_cancelled_twice_lets_the_server_finish() -> Non
 
 
 @bounded
+async def test_a_server_that_cancels_every_task_at_once_lets_the_answer_be_saved() -> None:
+    model = Gate()
+    desk = Desk(half(model))
+    before = asyncio.all_tasks()
+    request = asyncio.ensure_future(Wire(CREATE).request(desk.app))
+    await model.reached.wait()
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    await desk.assert_saved("Hel")
+
+
+@bounded
+async def test_closing_the_streams_does_not_wait_for_the_next_comment_to_give_one_up() -> None:
+    stubborn = Stubborn()
+    request = asyncio.ensure_future(Wire(CREATE).request(Desk(stubborn, cancel_grace=0.01).app))
+    await stubborn.waiting.wait()
+    try:
+        await close_streams()
+        await request
+    finally:
+        stubborn.let_go.set()
+        await stubborn.ended.wait()
+
+
+@bounded
 async def test_a_request_that_is_cancelled_in_its_prelude_stores_the_users_message_and_the_marker() -> None:
     gate = Gate()
     desk = Desk(half(forever), step=held(add_thread_item=gate))
@@ -630,11 +660,14 @@ class Stubborn:
     async def __call__(self, thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
         yield added(thread)
         yield delta("Hel")
+        await self.wait()
+        self.ended.set()
+
+    async def wait(self) -> None:
         while not self.let_go.is_set():
             self.waiting.set()
             with suppress(asyncio.CancelledError):
                 await self.let_go.wait()
-        self.ended.set()
 
 
 @bounded
@@ -692,6 +725,42 @@ async def test_a_request_that_is_cancelled_again_and_again_is_given_up_after_the
         await stubborn.ended.wait()
     assert task.cancelled()
     assert state.outcome == "cancelled"
+
+
+@bounded
+async def test_a_store_that_ends_when_nobody_waits_any_more_is_answered_once() -> None:
+    stubborn = Stubborn()
+    ended = asyncio.Event()
+
+    async def step(method: str) -> None:
+        await stubborn.wait()
+        if method == "add_thread_item":
+            ended.set()
+
+    scope, state = signed_in_scope(expires_in=0.01)
+    wire = Wire(CREATE)
+    try:
+        await wire.request(Desk(half(forever), step=step, cancel_grace=0.01).app, scope)
+        sent = list(wire.sent)
+    finally:
+        stubborn.let_go.set()
+        await ended.wait()
+    assert wire.types == ["error"]
+    assert wire.ended
+    assert state.outcome == "expired"
+    assert wire.sent == sent
+
+
+@bounded
+async def test_a_head_that_cannot_be_sent_is_not_followed_by_the_end() -> None:
+    gate = Gate()
+    scope, state = signed_in_scope(expires_in=0.01)
+    wire = Wire(CREATE, on_send=on(is_head, gate))
+    desk = Desk(half(forever), cancel_grace=0.05)
+    await wire.request(desk.app, scope)
+    assert wire.sent == []
+    assert state.outcome == "expired"
+    await desk.assert_saved("Hel")
 
 
 @bounded
@@ -832,6 +901,19 @@ async def test_a_deadline_while_a_send_blocks_ends_the_stream_with_one_event() -
     scope, state = signed_in_scope(expires_in=0.02)
     desk = Desk(half(forever))
     wire = await Wire(CREATE, on_send=on_send).request(desk.app, scope)
+    await _assert_expired(desk, wire, state, "Hel")
+
+
+@bounded
+async def test_a_deadline_while_a_comment_is_being_sent_ends_the_stream_behind_it() -> None:
+    async def on_send(message: Message) -> None:
+        if is_ping(message):
+            await asyncio.sleep(0.05)  # the latency of a client, longer than the credential lasts
+
+    scope, state = signed_in_scope(expires_in=0.03)
+    desk = Desk(half(forever), keep_alive=0.01)
+    wire = await Wire(CREATE, on_send=on_send).request(desk.app, scope)
+    assert wire.sent[-3]["body"] == KEEP_ALIVE
     await _assert_expired(desk, wire, state, "Hel")
 
 
@@ -997,6 +1079,30 @@ async def test_events_that_cannot_be_closed_are_driven_as_well() -> None:
     wire, _ = await _drive(Events())
     assert wire.body == b"data: one\n\ndata: two\n\n"
     assert wire.ended
+
+
+@bounded
+async def test_a_generator_that_fails_while_it_is_closed_does_not_spoil_the_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: one\n\n"
+            yield b"not to be encoded"
+        finally:
+            raise ValueError(SECRET)
+
+    def encode(chunk: bytes) -> bytes:
+        if chunk == b"not to be encoded":
+            raise TypeError
+        return chunk
+
+    wire, state = await _drive(events(), encode=encode)
+    assert wire.body.count(b"data:") == 2
+    assert wire.ended
+    assert (state.outcome, state.error_type) == ("error", "TypeError")
+    assert f"the generator of request {state.request_id} did not close" in caplog.text
+    assert SECRET not in caplog.text
 
 
 # ------------------------------------------------------------------------------------------------ timeouts of the app
@@ -1226,6 +1332,7 @@ async def _drive(
     *,
     wire: Wire | None = None,
     receive: Callable[[], Awaitable[Message]] | None = None,
+    encode: Callable[[bytes], bytes] = bytes,
 ) -> tuple[Wire, RequestState]:
     """Drive a stream of bytes without a server."""
     wire = Wire() if wire is None else wire
@@ -1233,7 +1340,7 @@ async def _drive(
     _, state = RequestState.seed(scope)
     driver = StreamDriver(
         events,
-        lambda chunk: chunk,
+        encode,
         head={"type": "http.response.start", "status": 200, "headers": []},
         state=state,
         keep_alive=60,

@@ -97,6 +97,64 @@ async def test_while_the_loop_runs_a_cancel_is_a_cancel(method: str) -> None:
     assert stream.stops == 0
 
 
+class Sender:
+    """Something that sends once, and waits for ever after that.
+
+    Attributes:
+        sent: Whether what was sent has arrived.
+    """
+
+    def __init__(self) -> None:
+        self.sending = asyncio.Event()
+        self.sent = False
+        self._arrives = asyncio.Event()
+        self.task = DrivingTask(self._run(), stop=self.arrive, patience=5)
+
+    def arrive(self) -> None:
+        self._arrives.set()
+
+    async def _run(self) -> None:
+        self.task.sending = True
+        self.sending.set()
+        await self._arrives.wait()
+        self.sent = True
+        self.task.sent()
+        await forever()
+
+
+@bounded
+async def test_a_cancel_while_the_task_sends_is_put_off_until_it_has_sent() -> None:
+    sender = Sender()
+    await sender.sending.wait()
+    assert sender.task.cancel()
+    sender.arrive()
+    with pytest.raises(asyncio.CancelledError):
+        await sender.task
+    assert sender.sent
+
+
+@bounded
+async def test_an_interrupt_reaches_a_send() -> None:
+    sender = Sender()
+    await sender.sending.wait()
+    sender.task.interrupt()
+    with pytest.raises(asyncio.CancelledError):
+        await sender.task
+    assert not sender.sent
+
+
+@bounded
+async def test_a_send_that_nothing_has_cancelled_goes_on() -> None:
+    sender = Sender()
+    await sender.sending.wait()
+    sender.arrive()
+    done, _ = await asyncio.wait({sender.task}, timeout=0.01)
+    assert not done
+    assert sender.sent
+    sender.task.interrupt()
+    await asyncio.wait({sender.task})
+
+
 def test_the_end_of_the_loop_stops_a_stream_and_waits_for_it() -> None:
     async def leave() -> Stream:
         return Stream()

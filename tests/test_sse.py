@@ -232,13 +232,11 @@ def test_an_error_is_one_event_that_the_client_understands(
     assert is_error(make())
 
 
-@pytest.mark.parametrize(
-    "make",
-    [lambda text: error_event(CustomStreamError(text)), lambda text: error_event(message=text)],
-    ids=["custom", "message"],
-)
-def test_an_error_with_a_text_that_is_no_unicode_is_still_an_event(make: Callable[[str], bytes]) -> None:
-    (event,) = SSEDecoder().feed(make("half a \ud83d"))
+@pytest.mark.parametrize("of_the_app", [True, False], ids=["of the app", "of ours"])
+def test_an_error_with_a_text_that_is_no_unicode_is_still_an_event(*, of_the_app: bool) -> None:
+    text = "half a \ud83d"
+    chunk = error_event(CustomStreamError(text)) if of_the_app else error_event(message=text)
+    (event,) = SSEDecoder().feed(chunk)
     assert event.json()["code"] == "custom"
 
 
@@ -364,3 +362,12 @@ def test_a_stream_that_is_no_unicode_is_refused() -> None:
 def test_a_limit_is_positive(limit: int) -> None:
     with pytest.raises(ConfigurationError, match="max_event_bytes must be positive"):
         SSEDecoder(max_event_bytes=limit)
+
+
+def test_a_server_may_end_its_lines_as_http_does() -> None:
+    encode = WireEncoder()
+    assert [encode(b'data: {"type":"notice"}\r'), encode(b"\n\r"), encode(b"\ndata: ")] == [
+        b"",
+        b"",
+        b'data: {"type":"notice"}\n\n',
+    ]

@@ -111,18 +111,18 @@ class StreamDriver(Generic[TEvent]):
             stop=partial(self.stop, "shutdown"),
             patience=self._cancel_grace + _ABORT_SECONDS,
         )
-        listener = self._loop.create_task(_disconnected(receive))
+        self._listener = self._loop.create_task(_disconnected(receive))
         try:
-            await self._watch(listener)
+            await self._watch()
             await self._conclude()
         except asyncio.CancelledError:
             self.stop("shutdown")
             with CancelScope(shield=True):
-                await self._outlast_cancels(listener)
+                await self._outlast_cancels()
                 await self._conclude()
             raise
         finally:
-            listener.cancel()
+            self._listener.cancel()
             if self._ping is not None:
                 self._ping.cancel()
 
@@ -131,20 +131,22 @@ class StreamDriver(Generic[TEvent]):
         if self._stopped is None:
             self._stopped = reason
             self._stopped_at = self._loop.time()
-            if not self._in_prelude or (reason == "disconnect" and self._task.sending):
+            self._listener.cancel()  # which also wakes the clock
+            interruptible = not self._in_prelude or (reason == "disconnect" and self._task.sending)
+            if interruptible and not self._task.cancelling():
                 self._task.interrupt()
 
-    async def _outlast_cancels(self, listener: asyncio.Task[None]) -> None:
+    async def _outlast_cancels(self) -> None:
         """Go on watching, however often the request is cancelled; bounded by the grace."""
         while not self._task.done() and not self._aborted:
             with suppress(asyncio.CancelledError):
-                await self._watch(listener)
+                await self._watch()
 
-    async def _watch(self, listener: asyncio.Task[None]) -> None:
+    async def _watch(self) -> None:
         """Wait for the driving task, and stop it when it is time."""
         while not self._task.done():
             now = self._loop.time()
-            if listener.done():
+            if self._listener.done():
                 self.stop("disconnect")
             if self._deadline is not None and now >= self._deadline:
                 self.stop("deadline")
@@ -153,7 +155,7 @@ class StreamDriver(Generic[TEvent]):
             elif now >= self._stopped_at + self._cancel_grace:
                 await self._abort()
                 return
-            waiting_for = {self._task} if listener.done() else {self._task, listener}
+            waiting_for = {self._task} if self._listener.done() else {self._task, self._listener}
             await asyncio.wait(waiting_for, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
 
     def _pause(self) -> float:

@@ -78,7 +78,8 @@ class WireEncoder:
         Args:
             chunk: A part of the stream; a server may cut it anywhere.
         """
-        complete, blank, self._held = (self._held + chunk).rpartition(b"\n\n")
+        text = (self._held + chunk).replace(b"\r\n", b"\n")
+        complete, blank, self._held = text.rpartition(b"\n\n")
         if not _mentions_hidden(complete):
             return complete + blank
         return b"".join(_without_hidden_items(event) for event in complete.split(b"\n\n"))

@@ -135,3 +135,11 @@ def test_a_list_that_cannot_work_is_refused_at_construction(
 ) -> None:
     with pytest.raises(ConfigurationError, match=text):
         Negotiator(supported, default=default)
+
+
+def test_after_a_flood_of_invented_tags_a_new_one_gets_its_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatkit_prod.locale.negotiate._MAX_TAGS", 2)
+    negotiator = Negotiator(["en", "nb"])
+    assert [negotiator.negotiate(tag) for tag in ("no", "de-CH")] == ["nb", "en"]
+    assert [negotiator.negotiate(tag) for tag in ("nb-NO", "da")] == ["nb", "en"]
+    assert negotiator.negotiate("no;q=0.5") == "nb"

@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.path)
+            item.add_marker(pytest.mark.no_cover)  # the unit tests cover every line by themselves
 
 
 def pytest_report_header() -> str:
