@@ -16,7 +16,10 @@ def require_json(scope: Scope) -> None:
         UnsupportedMediaTypeError: No single `Content-Type: application/json` (RFC 9110 §8.3), or a
             charset other than UTF-8 (RFC 8259 §8.1).
     """
-    values = [value.decode("latin-1").lower() for value in header_values(scope, b"content-type")]
+    raw = list(header_values(scope, b"content-type"))
+    if raw == [b"application/json"]:
+        return
+    values = [value.decode("latin-1").lower() for value in raw]
     media_type, _, parameters = (values[0] if len(values) == 1 else "").partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
     if media_type.strip() != "application/json" or charset not in ("", "charset=utf-8"):

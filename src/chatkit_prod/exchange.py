@@ -122,11 +122,27 @@ class Exchange(Generic[TContext]):
         except Exception as error:  # noqa: BLE001 - the app's code may raise anything
             return refuse_stream(error, state) if operation.streaming else refuse(error, state)
         state.outcome = "completed"
-        return Response(
-            answer,
-            media_type="application/json",
-            headers={"x-request-id": state.request_id, "cache-control": "no-store"},
-        )
+        return _JSONAnswer(answer, state)
+
+
+class _JSONAnswer:
+    """Sends the answer of an operation that does not stream."""
+
+    __slots__ = ("_body", "_state")
+
+    def __init__(self, body: bytes, state: RequestState) -> None:
+        self._body = body
+        self._state = state
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(self._body)),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", self._state.request_id.encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self._body})
 
 
 class _EventStream(Generic[TContext]):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from chatkit.types import (
     AttachmentsCreateReq,
@@ -172,12 +172,11 @@ def _known_names() -> frozenset[str]:
         if isinstance(found, type) and issubclass(found, BaseModel):
             if found not in seen:
                 seen.add(found)
-                found.model_rebuild()
-                for name, info in found.model_fields.items():
+                for name, annotation in get_type_hints(found).items():
                     names.add(name)
-                    queue.append(info.annotation)
-                    if isinstance(info.default, str):
-                        names.add(info.default)
+                    queue.append(annotation)
+        elif get_origin(found) is Literal:
+            names.update(get_args(found))
         else:
             queue.extend(get_args(found))
     return frozenset(names)

@@ -1,6 +1,6 @@
 """What the layers know about one request."""
 
-import uuid
+import secrets
 from gettext import NullTranslations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .principal import Principal
 
 T = TypeVar("T")
+
+_UNTRANSLATED = NullTranslations()
 
 Outcome = Literal["completed", "error", "cancelled", "expired", "refused"]
 """How a request ended: `refused` before the server ran, `expired` at its deadline."""
@@ -48,8 +50,8 @@ class RequestState:
 
     def __init__(self, connection: HTTPConnection) -> None:
         self.connection = connection
-        self.request_id = uuid.uuid4().hex
-        self.translations = NullTranslations()
+        self.request_id = secrets.token_hex(16)
+        self.translations = _UNTRANSLATED
         self.thread_id: str | None = None
         self.outcome: Outcome | None = None
         self.error_type: str | None = None

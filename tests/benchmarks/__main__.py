@@ -51,11 +51,11 @@ class Row:
 
 
 def batch(request: Request, app: ASGIApp, server: BenchServer, *, size: int, first: bool = False) -> Batch:
-    """Return a batch of `size` requests, whose figure is their mean."""
+    """Return a batch of `size` requests, whose figure is their median."""
 
     async def run() -> float:
         await server.reset()
-        return statistics.fmean([await request.send(app, until_first_event=first) for _ in range(size)])
+        return statistics.median([await request.send(app, until_first_event=first) for _ in range(size)])
 
     return run
 
