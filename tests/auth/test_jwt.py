@@ -552,3 +552,10 @@ def test_an_option_that_cannot_work_is_refused_at_construction(options: dict[str
 )
 def test_public_keys_of_every_asymmetric_kind_are_taken(key: RSAKey | ECKey | OKPKey) -> None:
     assert bearer(jwks={"keys": [key.as_dict(private=False)]}).challenge == "Bearer"
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")  # it warns of what is refused here
+def test_a_short_rsa_key_is_refused_when_the_app_is_built() -> None:
+    short = RSAKey.generate_key(1024, {"alg": "RS256", "use": "sig", "kid": "short"})
+    with pytest.raises(ConfigurationError, match="2048 bits"):
+        JWTBearer(issuer="i", audience="a", jwks={"keys": [short.as_dict(private=False)]})

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard, cast
 
 from joserfc import jwt
-from joserfc.jwk import KeySet, KeySetSerialization
+from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
 from joserfc.jws import JWSRegistry
 from starlette.requests import HTTPConnection
 
@@ -38,6 +38,7 @@ _ASYMMETRIC_KEY_TYPES = ("RSA", "EC", "OKP")
 _ACCESS_TOKEN_TYPES = ("at+jwt", "application/at+jwt")
 _CHALLENGE = "Bearer"
 _MAX_LEEWAY = 300
+_MIN_RSA_BITS = 2048
 _MAX_TIME = 1e12
 
 
@@ -168,6 +169,9 @@ def _import(jwks: Mapping[str, Any]) -> KeySet:
         raise ConfigurationError(message) from error
     if not keys.keys or any(key.key_type not in _ASYMMETRIC_KEY_TYPES or key.is_private for key in keys):
         message = "jwks must hold public keys, and nothing else"
+        raise ConfigurationError(message)
+    if any(isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS for key in keys):
+        message = f"an RSA key in jwks has less than {_MIN_RSA_BITS} bits"
         raise ConfigurationError(message)
     return keys
 
