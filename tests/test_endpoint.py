@@ -8,7 +8,7 @@ import pytest
 from chatkit.store import NotFoundError
 from starlette.exceptions import HTTPException
 
-from chatkit_prod import ChatKitEndpoint, RequestContext, RequestState
+from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestContext, RequestState
 from chatkit_prod.asgi import Message
 from chatkit_prod.errors import ForbiddenError
 from chatkit_prod.layer import Layer
@@ -195,3 +195,9 @@ async def test_a_factory_that_reads_what_no_layer_has_set_is_an_internal_error(
     wire = await Wire(LIST).request(app)
     assert wire.status == 500
     assert "ConfigurationError" in caplog.text
+
+
+def test_an_option_that_does_not_exist_is_named_when_the_app_is_built() -> None:
+    options: dict[str, Any] = {"max_body_byte": 1}
+    with pytest.raises(ConfigurationError, match="there is no option max_body_byte"):
+        ChatKitEndpoint(ScriptedServer(hello), **options)

@@ -180,3 +180,27 @@ async def test_the_end_of_a_lifespan_closes_the_streams_of_the_endpoint() -> Non
     await app({"type": "lifespan"}, receive, send)
     assert stream.ended
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+@bounded
+async def test_a_cancel_that_was_put_off_and_not_met_is_put_off_again_by_the_next_send() -> None:
+    sending, go_on = asyncio.Event(), asyncio.Event()
+    sends = 0
+
+    async def drive() -> None:
+        nonlocal sends
+        for _ in range(2):  # between two sends it waits for nothing
+            await task.begin_send()
+            sending.set()
+            await go_on.wait()
+            sends += 1
+            task.sent()
+        await forever()
+
+    task = DrivingTask(drive(), stop=lambda: None, patience=1)
+    await sending.wait()
+    task.cancel("too late")
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError, match="too late"):
+        await task
+    assert sends == 2

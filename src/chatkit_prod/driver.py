@@ -95,6 +95,7 @@ class StreamDriver(Generic[TEvent]):
         self._stopped_at = 0.0
         self._sent_at = 0.0
         self._ping: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def run(self, receive: Receive, send: Send) -> None:
         """Drive the stream to its end, or until the client goes, the deadline passes, or we are cancelled.
@@ -119,7 +120,6 @@ class StreamDriver(Generic[TEvent]):
             self.stop("shutdown")
             with CancelScope(shield=True):
                 await self._outlast_cancels()
-                await self._conclude()
             raise
         finally:
             self._listener.cancel()
@@ -137,14 +137,16 @@ class StreamDriver(Generic[TEvent]):
                 self._task.interrupt()
 
     async def _outlast_cancels(self) -> None:
-        """Go on watching, however often the request is cancelled; bounded by the grace."""
-        while not self._task.done() and not self._aborted:
+        """Go on to the end, however often the request is cancelled; bounded by the grace and a second."""
+        while True:
             with suppress(asyncio.CancelledError):
                 await self._watch()
+                await self._conclude()
+                return
 
     async def _watch(self) -> None:
         """Wait for the driving task, and stop it when it is time."""
-        while not self._task.done():
+        while not self._task.done() and not self._aborted:
             now = self._loop.time()
             if self._listener.done():
                 self.stop("disconnect")
@@ -154,7 +156,6 @@ class StreamDriver(Generic[TEvent]):
                 self._ping_if_silent(now)
             elif now >= self._stopped_at + self._cancel_grace:
                 await self._abort()
-                return
             waiting_for = {self._task} if self._listener.done() else {self._task, self._listener}
             await asyncio.wait(waiting_for, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
 
@@ -206,11 +207,12 @@ class StreamDriver(Generic[TEvent]):
 
     async def _end_with(self, last: bytes) -> None:
         """End a response that was stopped, unless a send is still under way, and within a second."""
-        head = [] if self._head_sent else [self._head]
-        if not self._task.sending:
-            sending = self._loop.create_task(self._send_all([*head, _body(last), _END]))
-            await asyncio.wait({sending}, timeout=_ABORT_SECONDS)
-            sending.cancel()
+        if self._ending is None and not self._task.sending:
+            head = [] if self._head_sent else [self._head]
+            self._ending = self._loop.create_task(self._send_all([*head, _body(last), _END]))
+            self._loop.call_later(_ABORT_SECONDS, self._ending.cancel)
+        if self._ending is not None and not self._ending.done():
+            await asyncio.wait({self._ending})
 
     async def _send_all(self, messages: list[Message]) -> None:
         with suppress(Exception):  # servers differ in what they raise when nobody listens any more
@@ -272,7 +274,7 @@ class StreamDriver(Generic[TEvent]):
 
     async def _transmit(self, *messages: Message) -> None:
         """Send; a stop that arrives meanwhile is passed on to the generator, and so is a closed connection."""
-        self._task.sending = True
+        await self._task.begin_send()
         try:
             if self._ping is not None and not self._ping.done():
                 await asyncio.wait({self._ping})

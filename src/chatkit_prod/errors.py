@@ -323,4 +323,5 @@ def stack_of(error: BaseException) -> str:
     The message of an exception may quote what a user wrote; file names, lines and functions cannot.
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{frames}{type(error).__module__}.{type(error).__qualname__}"
+    what = f": {error}" if isinstance(error, ConfigurationError) else ""  # our own words, for the developer
+    return f"{frames}{type(error).__module__}.{type(error).__qualname__}{what}"

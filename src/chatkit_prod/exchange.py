@@ -6,6 +6,7 @@ becomes an `error` event in a 200 stream: for a 5xx, ChatKit's client would run 
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypedDict, TypeVar, cast
@@ -87,6 +88,9 @@ class Exchange(Generic[TContext]):
         limits = dict(options)
         self.keep_alive = _positive(limits.pop("keep_alive", 15.0), "keep_alive")
         self.cancel_grace = _positive(limits.pop("cancel_grace", 10.0), "cancel_grace")
+        if unknown := limits.keys() - Limits.__dataclass_fields__.keys():
+            message = f"there is no option {', '.join(sorted(unknown))}"
+            raise ConfigurationError(message)
         self._limits = Limits(**cast("dict[str, int]", limits))
         self.server = server
         self._dispatch = Dispatch(server)
@@ -240,7 +244,7 @@ def _problem(refusal: RequestError, state: RequestState) -> Response:
 
 
 def _positive(value: Any, name: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
         message = f"{name} must be a positive number of seconds, not {value!r}"
         raise ConfigurationError(message)
     return value

@@ -31,6 +31,7 @@ class DrivingTask(asyncio.Task[None]):
         self.stop = stop
         self.patience = patience
         self.sending = False
+        self._overdue = False
         self._put_off: list[Any] = []
         _open.add(self)
         self.add_done_callback(_open.discard)
@@ -51,11 +52,22 @@ class DrivingTask(asyncio.Task[None]):
         """Raise `CancelledError` at the task's next wait, also in a send."""
         super().cancel()
 
+    async def begin_send(self) -> None:
+        """Note a send; a cancel that the generator has not met since the last one is put off again."""
+        self.sending = True
+        if self._overdue:
+            self._overdue = False
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError as error:
+                self.uncancel()
+                self._put_off = [*error.args[:1]] or [None]
+
     def sent(self) -> None:
         """Note the end of a send, and catch up on a cancel that was put off."""
         self.sending = False
         if self._put_off:
-            super().cancel(self._put_off.pop())
+            self._overdue = super().cancel(self._put_off.pop())
 
 
 async def close_streams() -> None:
