@@ -32,7 +32,7 @@ from .asgi import Message, Receive, Send
 from .errors import stack_of
 from .shutdown import DrivingTask
 from .sse import KEEP_ALIVE, created_thread, error_event, is_error, is_prelude
-from .state import RequestState
+from .state import Outcome, RequestState
 
 TEvent = TypeVar("TEvent")
 
@@ -187,23 +187,24 @@ class StreamDriver(Generic[TEvent]):
             self._ping = self._loop.create_task(_ping(self._send))
 
     async def _conclude(self) -> None:
-        """Note the outcome, and end a response that was stopped, where somebody may still read it."""
+        """Note the outcome, and end a response that did not end itself, where somebody may still read it."""
         state = self._state
-        if self._stopped is None:
+        if self._complete:
+            state.outcome = state.outcome or "completed"
+            return
+        if self._stopped is None and not self._head_sent:
             if self._task.cancelled():
                 message = "the server's generator was cancelled from within, before its first event"
                 raise RuntimeError(message)
             self._task.result()
-        if self._complete:
-            state.outcome = state.outcome or "completed"
-            return
         if self._task.done() and not self._task.cancelled() and (error := self._task.exception()):
             logger.error("the stream of request %s failed\n%s", state.request_id, stack_of(error))
-        state.outcome = "expired" if self._stopped == "deadline" else "cancelled"
+        has_failed = state.outcome == "error"
+        state.outcome = _OUTCOMES[self._stopped]
         if self._stopped == "deadline":
             await self._end_with(error_event(message=self._deadline_message, allow_retry=False))
-        elif self._stopped == "shutdown":
-            await self._end_with(error_event())
+        elif self._stopped != "disconnect":
+            await self._end_with(b"" if has_failed else error_event())
 
     async def _end_with(self, last: bytes) -> None:
         """End a response that was stopped, unless a send is still under way, and within a second."""
@@ -309,6 +310,13 @@ class StreamDriver(Generic[TEvent]):
         if is_error(chunk):
             self._state.outcome = "error"
 
+
+_OUTCOMES: dict[Stop | None, Outcome] = {
+    None: "error",
+    "deadline": "expired",
+    "shutdown": "cancelled",
+    "disconnect": "cancelled",
+}
 
 _END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
