@@ -108,7 +108,7 @@ def test_a_factory_of_another_context_is_an_error() -> None:
 
 
 def test_an_option_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(ConfigurationError):
         ChatKitEndpoint(DefaultServer(MemoryStore()), max_body=1)  # type: ignore[call-overload]
     with pytest.raises(ConfigurationError):
         ChatKitEndpoint(DefaultServer(MemoryStore()), max_body_bytes="1")  # type: ignore[call-overload]
