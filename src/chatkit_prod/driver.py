@@ -4,7 +4,7 @@ Theory of operation. ChatKit saves a half-finished answer only when `CancelledEr
 its generator, while `respond` is being iterated, and only if nothing cancels the saving itself. So
 
 * the generator is iterated by a task of its own, which no cancel scope of the request reaches;
-* a stop cancels that task once. What happens then depends on where it is:
+* a stop cancels that task once, and again when the grace is over. Where it is then decides:
 
     prelude    the user's message is being stored, and then the head sent: the stop waits for both
     pulling    in the model, a tool or the store: `CancelledError` is raised right there
@@ -103,7 +103,8 @@ class StreamDriver(Generic[TEvent]):
         Raises:
             EmptyStreamError: There was no event; nothing has been sent.
             Exception: What the server raised in the prelude; nothing has been sent.
-            asyncio.CancelledError: The request was cancelled; the generator has finished all the same.
+            asyncio.CancelledError: The request was cancelled; the generator has finished all the same,
+                or was given up after the grace.
         """
         self._send = send
         self._sent_at = self._loop.time()
@@ -127,7 +128,7 @@ class StreamDriver(Generic[TEvent]):
                 self._ping.cancel()
 
     def stop(self, reason: Stop) -> None:
-        """Cancel the generator once, now or as soon as the prelude is over."""
+        """Cancel the generator once, now or behind the prelude, unless it is being cancelled already."""
         if self._stopped is None:
             self._stopped = reason
             self._stopped_at = self._loop.time()

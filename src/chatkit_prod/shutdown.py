@@ -75,7 +75,7 @@ async def close_streams() -> None:
 
     To be awaited when the app shuts down, before its store is closed: a server that is told to stop
     does not always wait for the streams that it cancels, and may end the process while they save.
-    Waits no longer than `cancel_grace` allows.
+    Waits no longer than `cancel_grace` and a second for each.
     """
     loop = asyncio.get_running_loop()
     waited_for: set[DrivingTask] = set()

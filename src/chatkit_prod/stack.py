@@ -83,7 +83,7 @@ def harden(
         ConfigurationError: There is no `auth`, or an option of a layer is wrong.
 
     Sets:
-        A `RedactingFilter` on the loggers `chatkit` and `chatkit_prod`.
+        A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and `chatkit_prod.access`.
     """
     if auth is None and insecure is not True:
         message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
