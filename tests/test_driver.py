@@ -1160,6 +1160,86 @@ async def test_a_timeout_around_the_answer_that_ends_while_a_send_blocks_waits_f
     assert texts(await stored_items(desk.store)) == ["too late"]
 
 
+def slow_to_give_up(cleanup: Gate, *, then: Script) -> Script:
+    """Return a script whose model takes too long, and takes its time to notice."""
+
+    async def script(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+        yield added(thread)
+        yield delta("Hel")
+        try:
+            async with asyncio.timeout(0.01):
+                try:
+                    await forever()
+                finally:
+                    await cleanup()
+        except TimeoutError:
+            async for event in then(thread):
+                yield event
+
+    return script
+
+
+async def lo(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+    yield delta("lo")
+    await forever()
+
+
+async def silence(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+    await forever()
+    yield delta("never")
+
+
+@pytest.mark.parametrize(
+    ("then", "saved"), [(lo, "Hello"), (silence, "Hel")], ids=["and goes on", "and says no more"]
+)
+@bounded
+async def test_a_stop_while_a_timeout_of_the_app_unwinds_is_made_up_for(
+    then: Script, saved: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cleanup = Gate()
+    desk = Desk(slow_to_give_up(cleanup, then=then), cancel_grace=0.2)
+    wire = Wire(CREATE)
+
+    async def leave() -> None:
+        await cleanup.reached.wait()
+        wire.gone.set()
+        await wire.told.wait()
+        cleanup.opened.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(leave)
+        await wire.request(desk.app)
+    await desk.assert_saved(saved)
+    assert "cancel_grace" not in caplog.text
+
+
+@bounded
+async def test_a_stop_while_the_rest_of_another_cancel_is_saved_does_not_cancel_the_saving() -> None:
+    tasks = list[asyncio.Task[Any]]()
+    wire = Wire(CREATE)
+
+    async def step(method: str) -> None:
+        if method == "add_thread_item" and tasks and not wire.told.is_set():
+            tasks[0].uncancel()  # as a timeout does that the generator has left behind
+            wire.gone.set()
+            await wire.told.wait()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    async def script(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+        yield added(thread)
+        yield delta("Hel")
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.append(task)
+        asyncio.get_running_loop().call_soon(task.cancel)
+        await forever()
+
+    desk = Desk(script, step=step)
+    await wire.request(desk.app)
+    await desk.assert_saved("Hel")
+
+
 # ------------------------------------------------------------------------------------------------ keep-alive
 
 

@@ -10,6 +10,8 @@ its generator, while `respond` is being iterated, and only if nothing cancels th
     pulling    in the model, a tool or the store: `CancelledError` is raised right there
     sending    the send is given up, and the next wait inside the generator is cancelled instead
 
+* a stop that meets a cancel by the app's own code waits until the generator has yielded again, or
+  half the grace is over: what is going on may be the saving already;
 * what cancels the task otherwise, the end of the event loop or a timeout of the app, is told apart
   in `shutdown.py`.
 
@@ -92,6 +94,7 @@ class StreamDriver(Generic[TEvent]):
         self._head_sent = False
         self._complete = False
         self._stopped: Stop | None = None
+        self._postponed = False
         self._stopped_at = 0.0
         self._sent_at = 0.0
         self._ping: asyncio.Task[None] | None = None
@@ -128,14 +131,16 @@ class StreamDriver(Generic[TEvent]):
                 self._ping.cancel()
 
     def stop(self, reason: Stop) -> None:
-        """Cancel the generator once, now or behind the prelude, unless it is being cancelled already."""
+        """Cancel the generator once: now, behind the prelude, or when it has got over another cancel."""
         if self._stopped is None:
             self._stopped = reason
             self._stopped_at = self._loop.time()
             self._listener.cancel()  # which also wakes the clock
             interruptible = not self._in_prelude or (reason == "disconnect" and self._task.sending)
-            if interruptible and not self._task.cancelling():
+            if interruptible and not self._task.unsettled:
                 self._task.interrupt()
+            else:
+                self._postponed = interruptible
 
     async def _outlast_cancels(self) -> None:
         """Go on to the end, however often the request is cancelled; bounded by the grace and a second."""
@@ -157,6 +162,8 @@ class StreamDriver(Generic[TEvent]):
                 self._ping_if_silent(now)
             elif now >= self._stopped_at + self._cancel_grace:
                 await self._abort()
+            elif now >= self._stopped_at + self._cancel_grace / 2:
+                self._catch_up()
             waiting_for = {self._task} if self._listener.done() else {self._task, self._listener}
             await asyncio.wait(waiting_for, timeout=self._pause(), return_when=asyncio.FIRST_COMPLETED)
 
@@ -164,9 +171,16 @@ class StreamDriver(Generic[TEvent]):
         """Return the seconds until something has to be done."""
         now = self._loop.time()
         if self._stopped is not None:
-            return max(self._stopped_at + self._cancel_grace - now, 0)
+            patience = self._cancel_grace / 2 if self._postponed else self._cancel_grace
+            return max(self._stopped_at + patience - now, 0)
         next_ping = max(self._sent_at + self._keep_alive - now, 0.001)
         return next_ping if self._deadline is None else min(next_ping, max(self._deadline - now, 0))
+
+    def _catch_up(self) -> None:
+        """Cancel the generator now, if the stop was postponed."""
+        if self._postponed:
+            self._postponed = False
+            self._task.interrupt()
 
     async def _abort(self) -> None:
         """Give up on a generator that does not end; what it wanted to save may be lost."""
@@ -257,6 +271,8 @@ class StreamDriver(Generic[TEvent]):
         """Send the events until there are no more, or until the cancel that a stop has left arrives."""
         try:
             async for event in self._events:
+                self._task.unsettled = False
+                self._catch_up()
                 chunk = self._encode(event)
                 if chunk and self._stopped is None:
                     await self._transmit(_body(chunk))

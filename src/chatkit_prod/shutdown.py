@@ -22,6 +22,7 @@ class DrivingTask(asyncio.Task[None]):
 
     Attributes:
         sending: Whether the task is sending; set by what it runs.
+        unsettled: Whether the task was cancelled and has not yet gone on as usual; reset by what it runs.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class DrivingTask(asyncio.Task[None]):
         self.stop = stop
         self.patience = patience
         self.sending = False
+        self.unsettled = False
         self._overdue = False
         self._put_off: list[Any] = []
         _open.add(self)
@@ -46,10 +48,12 @@ class DrivingTask(asyncio.Task[None]):
         if self.sending:
             self._put_off = [msg]
             return True
+        self.unsettled = True
         return super().cancel(msg)
 
     def interrupt(self) -> None:
         """Raise `CancelledError` at the task's next wait, also in a send."""
+        self.unsettled = True
         super().cancel()
 
     async def begin_send(self) -> None:
@@ -67,7 +71,7 @@ class DrivingTask(asyncio.Task[None]):
         """Note the end of a send, and catch up on a cancel that was put off."""
         self.sending = False
         if self._put_off:
-            self._overdue = super().cancel(self._put_off.pop())
+            self.unsettled = self._overdue = super().cancel(self._put_off.pop())
 
 
 async def close_streams() -> None:
