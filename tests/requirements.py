@@ -6,34 +6,8 @@ standard that the code claims to follow. An entry is met by tests, or open until
 `test_requirements.py` keeps the list honest.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
-
-Concern = Literal[
-    "access", "auth", "encryption", "launch", "locale", "pii", "prompts", "retention", "tracing"
-]
-
-CONCERNS: tuple[str, ...] = get_args(Concern)
-
-
-@dataclass(frozen=True, slots=True)
-class Requirement:
-    """One promise.
-
-    Args:
-        id: A word for people to point at.
-        source: Who asks for it, and where.
-        behaviour: What holds, in one sentence.
-        met_by: The tests that show it, as `path::name`.
-        open: The concern that will meet it.
-    """
-
-    id: str
-    source: str
-    behaviour: str
-    met_by: tuple[str, ...] = ()
-    open: Concern | None = None
-
+from tests.requirement import Requirement
+from tests.standards import STANDARDS
 
 HEADINGS = {
     1: "Prepare your app for production",
@@ -83,7 +57,10 @@ OVERVIEW = (
         "GUIDE-HOSTNAMES",
         guide(8),
         "Domain keys and the list of allowed origins are one and the same list.",
-        open="auth",
+        (
+            "tests/auth/test_domain_keys.py::test_the_list_is_what_the_middleware_takes",
+            "tests/auth/test_domain_keys.py::test_the_origins_are_those_of_the_hostnames_and_those_that_were_named",
+        ),
     ),
     Requirement(
         "GUIDE-CHECKLIST",
@@ -343,9 +320,26 @@ SECURITY = (
             "tests/path/test_error_table.py::test_without_credentials_it_is_a_401_with_a_challenge",
         ),
     ),
-    Requirement("AUTH-SESSION", guide(170), "A session cookie is accepted as a credential.", open="auth"),
     Requirement(
-        "AUTH-OPAQUE", guide(170), "An opaque bearer token is accepted as a credential.", open="auth"
+        "AUTH-SESSION",
+        guide(170),
+        "A session cookie is accepted as a credential.",
+        (
+            "tests/auth/test_session.py::test_a_session_of_the_store_is_its_principal",
+            "tests/auth/test_session.py::test_who_signed_in_through_starlettes_middleware_is_known",
+            "tests/auth/test_session.py::test_only_a_cookie_is_subject_to_the_matrix_of_cross_site_requests",
+            "tests/integration/test_browser.py::test_a_foreign_page_cannot_post_with_the_cookie_of_the_user",
+        ),
+    ),
+    Requirement(
+        "AUTH-OPAQUE",
+        guide(170),
+        "An opaque bearer token is accepted as a credential.",
+        (
+            "tests/auth/test_opaque.py::test_an_active_token_says_who_is_asking",
+            "tests/auth/test_opaque.py::test_a_yes_is_believed_for_its_time_and_no_longer",
+            "tests/integration/test_introspection.py::test_a_revoked_token_is_refused_when_the_last_yes_is_forgotten",
+        ),
     ),
     Requirement(
         "AUTH-JWT",
@@ -353,8 +347,8 @@ SECURITY = (
         "A signed JWT is accepted as a credential, and a hostile one never is.",
         (
             "tests/auth/test_jwt.py::test_a_good_token_says_who_is_asking",
-            "tests/auth/test_jwt.py::test_a_token_that_was_changed_anywhere_is_refused",
-            "tests/auth/test_jwt.py::test_whatever_a_signed_token_claims_the_answer_is_one_of_three",
+            "tests/auth/test_attacks.py::test_a_token_that_was_changed_anywhere_is_refused",
+            "tests/auth/test_attacks.py::test_whatever_a_signed_token_claims_the_answer_is_one_of_three",
         ),
     ),
     Requirement(
@@ -527,7 +521,11 @@ DOMAIN_KEYS = (
         "DOMAIN-LOCK",
         guide(235),
         "A page of a hostname that is not listed cannot use the endpoint.",
-        open="auth",
+        (
+            "tests/auth/test_origin.py::test_no_origin_that_is_not_on_the_list_is_ever_let_in",
+            "tests/auth/test_origin.py::test_a_foreign_page_is_refused_before_the_app_and_cannot_read_why",
+            "tests/integration/test_browser.py::test_a_foreign_page_that_asks_first_is_told_no",
+        ),
     ),
     Requirement(
         "DOMAIN-ALLOWLIST",
@@ -541,12 +539,20 @@ DOMAIN_KEYS = (
         "A hostname that serves the chat without a key is found by a command.",
         open="launch",
     ),
-    Requirement("DOMAIN-COPY", guide(239), "An app keeps one key for each of its hostnames.", open="auth"),
+    Requirement(
+        "DOMAIN-COPY",
+        guide(239),
+        "An app keeps one key for each of its hostnames.",
+        ("tests/auth/test_domain_keys.py::test_a_hostname_has_its_own_key_and_another_one_has_none",),
+    ),
     Requirement(
         "DOMAIN-CONFIG",
         guide(241),
         "A page gets the address of the endpoint together with the key of its own hostname and no other.",
-        open="auth",
+        (
+            "tests/auth/test_domain_keys.py::test_a_page_gets_the_key_of_its_own_hostname",
+            "tests/auth/test_domain_keys.py::test_no_pair_of_origin_and_host_gets_the_key_of_another_hostname",
+        ),
     ),
     Requirement(
         "DOMAIN-FORM",
@@ -559,234 +565,6 @@ DOMAIN_KEYS = (
         guide(255),
         "Before an app goes live, every production hostname is known to have a key.",
         open="launch",
-    ),
-)
-
-STANDARDS = (
-    # ------------------------------------------------------------------------------------------ problem bodies
-    Requirement(
-        "RFC9457-MEMBERS",
-        "RFC 9457 §3.1",
-        "A refusal is `application/problem+json` with type, title and the status of the response.",
-        (
-            "tests/test_errors.py::test_a_refusal_is_a_problem_with_a_message_that_the_client_shows",
-            "tests/auth/test_middleware.py::test_a_refusal_is_a_problem_that_can_be_found_in_the_log",
-        ),
-    ),
-    Requirement(
-        "RFC9457-EXTENSIONS",
-        "RFC 9457 §3.2",
-        "What a program may want to know of a refusal stands in extension members.",
-        ("tests/test_errors.py::test_a_problem_has_the_members_of_its_class",),
-    ),
-    Requirement(
-        "RFC9457-LEAKS",
-        "RFC 9457 §5",
-        "A problem echoes nothing of the request and tells nothing of the implementation.",
-        (
-            "tests/test_operation.py::test_an_invalid_body_is_described_without_a_word_of_it",
-            "tests/test_errors.py::test_what_an_app_raises_stands_for_one_refusal_without_its_text",
-        ),
-    ),
-    # ------------------------------------------------------------------------------------------ bearer tokens
-    Requirement(
-        "RFC6750-CHALLENGE",
-        "RFC 6750 §3",
-        "A request without credentials gets a challenge without an error code.",
-        (
-            "tests/auth/test_jwt.py::test_what_is_not_a_bearer_token_is_no_credential",
-            "tests/auth/test_middleware.py::test_without_credentials_the_app_is_not_called",
-        ),
-    ),
-    Requirement(
-        "RFC6750-INVALID-REQUEST",
-        "RFC 6750 §3.1",
-        "A request with two credentials is a 400.",
-        ("tests/auth/test_jwt.py::test_two_authorization_headers_are_an_invalid_request",),
-    ),
-    Requirement(
-        "RFC6750-INVALID-TOKEN",
-        "RFC 6750 §3.1",
-        "A token that is malformed, forged, expired or meant for somebody else is a 401 with `invalid_token`.",
-        (
-            "tests/auth/test_jwt.py::test_a_token_whose_signature_does_not_hold_is_an_invalid_token",
-            "tests/auth/test_jwt.py::test_a_token_of_another_shape_or_type_is_an_invalid_token",
-            "tests/auth/test_jwt.py::test_a_signed_token_that_does_not_speak_of_here_and_now_is_an_invalid_token",
-        ),
-    ),
-    Requirement(
-        "RFC6750-INSUFFICIENT-SCOPE",
-        "RFC 6750 §3.1",
-        "A token that lacks a scope is a 403 which names the scopes that are needed.",
-        ("tests/auth/test_jwt.py::test_a_token_without_every_required_scope_is_forbidden",),
-    ),
-    Requirement(
-        "RFC6750-QUERY",
-        "RFC 6750 §2.3",
-        "A token in the query of the URL is not accepted.",
-        ("tests/auth/test_jwt.py::test_a_token_in_the_query_is_no_credential",),
-    ),
-    Requirement(
-        "RFC7515-CRIT",
-        "RFC 7515 §4.1.11",
-        "A token with a `crit` header is refused.",
-        (
-            "tests/auth/test_jwt.py::test_a_token_whose_signature_does_not_hold_is_an_invalid_token",
-            "tests/auth/test_jwt.py::test_whatever_a_signed_header_says_the_answer_is_one_of_two",
-        ),
-    ),
-    Requirement(
-        "RFC7519-TIMES",
-        "RFC 7519 §4.1",
-        "A token holds from `nbf` and `iat` until `exp`, give or take the leeway.",
-        ("tests/auth/test_jwt.py::test_the_leeway_is_what_clocks_may_differ_by_and_no_more",),
-    ),
-    Requirement(
-        "RFC8725-ALGORITHMS",
-        "RFC 8725 §3.1",
-        "Only the algorithms that the app has listed are accepted, and all of them are asymmetric.",
-        (
-            "tests/auth/test_jwt.py::test_an_algorithm_that_is_not_on_the_list_is_refused",
-            "tests/auth/test_jwt.py::test_an_option_that_cannot_work_is_refused_at_construction",
-        ),
-    ),
-    Requirement(
-        "RFC9068-TYPE",
-        "RFC 9068 §4",
-        "Only a token that says it is an access token is accepted.",
-        (
-            "tests/auth/test_jwt.py::test_the_type_of_an_access_token_is_compared_as_a_media_type",
-            "tests/auth/test_jwt.py::test_a_token_of_another_shape_or_type_is_an_invalid_token",
-        ),
-    ),
-    Requirement(
-        "RFC9449-BOUND",
-        "RFC 9449 §7.1",
-        "A token that is bound to a key is refused as a plain bearer token.",
-        (
-            "tests/auth/test_jwt.py::test_a_signed_token_that_does_not_speak_of_here_and_now_is_an_invalid_token",
-        ),
-    ),
-    # ------------------------------------------------------------------------------------------ HTTP
-    Requirement(
-        "RFC9110-ALLOW",
-        "RFC 9110 §15.5.6",
-        "A method other than POST is a 405 that names the right one in `Allow`.",
-        (
-            "tests/test_endpoint.py::test_any_other_method_is_not_allowed",
-            "tests/path/test_error_table.py::test_another_method_is_a_405_that_names_the_right_one",
-        ),
-    ),
-    Requirement(
-        "RFC9110-HEAD",
-        "RFC 9110 §9.3.2",
-        "HEAD is answered without a body.",
-        ("tests/path/test_stream_details.py::test_head_is_answered_without_a_body",),
-    ),
-    Requirement(
-        "RFC9110-MEDIA-TYPE",
-        "RFC 9110 §15.5.16",
-        "A body that is not declared as JSON is a 415.",
-        (
-            "tests/test_body.py::test_anything_else_is_an_unsupported_media_type",
-            "tests/path/test_error_table.py::test_a_body_that_is_not_declared_as_json_is_a_415",
-        ),
-    ),
-    Requirement(
-        "RFC9110-TOO-LARGE",
-        "RFC 9110 §15.5.14",
-        "A body over the limit is a 413, and is not read to its end.",
-        (
-            "tests/test_body.py::test_a_body_over_the_limit_is_not_read_to_its_end",
-            "tests/path/test_error_table.py::test_a_body_that_is_too_large_is_a_413",
-        ),
-    ),
-    Requirement(
-        "RFC9110-ACCEPT-LANGUAGE",
-        "RFC 9110 §12.5.4",
-        "Qualities rank the languages of a user, zero refuses one, and an asterisk stands for any.",
-        ("tests/locale/test_negotiate.py::test_the_best_supported_tag_answers_the_header",),
-    ),
-    Requirement(
-        "RFC9110-VARY",
-        "RFC 9110 §12.5.5",
-        "A response says in `Vary` that it depends on `Accept-Language`, beside what the app says.",
-        ("tests/locale/test_middleware.py::test_a_language_that_the_app_has_set_stays",),
-    ),
-    Requirement(
-        "RFC9110-CONTENT-LANGUAGE",
-        "RFC 9110 §8.5",
-        "A response says in `Content-Language` what language was chosen.",
-        (
-            "tests/locale/test_middleware.py::test_the_negotiated_language_is_in_the_state_and_on_the_response",
-        ),
-    ),
-    Requirement(
-        "RFC9110-AUTHENTICATE",
-        "RFC 9110 §11.6.1",
-        "A 401 has a `WWW-Authenticate` header.",
-        (
-            "tests/test_errors.py::test_a_refusal_has_the_headers_that_its_status_asks_for",
-            "tests/auth/test_middleware.py::test_with_bad_credentials_the_challenge_names_the_error",
-        ),
-    ),
-    # ------------------------------------------------------------------------------------------ formats
-    Requirement(
-        "RFC8259-UTF8",
-        "RFC 8259 §8.1",
-        "JSON is taken in UTF-8 and in nothing else.",
-        (
-            "tests/test_body.py::test_json_in_utf_8_is_taken",
-            "tests/test_body.py::test_anything_else_is_an_unsupported_media_type",
-        ),
-    ),
-    Requirement(
-        "RFC4648-STRICT",
-        "RFC 4648 §3.3",
-        "A dictation that is not strict base64 is refused.",
-        ("tests/test_operation.py::test_a_dictation_that_is_no_strict_base64_is_refused",),
-    ),
-    Requirement(
-        "HTML-SSE-DECODE",
-        "HTML, Server-sent events §9.2.6",
-        "A stream is decoded as the standard words it, wherever it is cut.",
-        (
-            "tests/test_sse.py::test_a_stream_is_decoded_as_the_standard_words_it",
-            "tests/test_sse.py::test_a_stream_that_is_cut_at_any_byte_gives_the_same_events",
-        ),
-    ),
-    Requirement(
-        "HTML-SSE-COMMENT",
-        "HTML, Server-sent events §9.2.7",
-        "A silent stream is kept alive by comments that no client takes for an event.",
-        (
-            "tests/test_sse.py::test_a_comment_is_no_message",
-            "tests/path/test_stream_details.py::test_a_silent_stream_gets_comments_that_are_no_messages",
-        ),
-    ),
-    Requirement(
-        "TRACE-CONTEXT-PARENT",
-        "W3C Trace Context §3.2",
-        "A request continues the trace of its own `traceparent`, and never that of another request.",
-        (
-            "tests/tracing/test_middleware.py::test_the_span_continues_the_trace_of_the_caller",
-            "tests/tracing/test_middleware.py::test_two_pipelined_requests_never_share_a_trace",
-        ),
-    ),
-    Requirement(
-        "OTEL-STATUS",
-        "OpenTelemetry semantic conventions, HTTP spans, Status",
-        "A 4xx leaves the status of a server span unset, and a failure behind a 200 is an error.",
-        (
-            "tests/tracing/test_middleware.py::test_a_refused_request_is_no_error_of_the_span",
-            "tests/tracing/test_middleware.py::test_an_error_inside_a_200_stream_is_an_error_of_the_span",
-        ),
-    ),
-    Requirement(
-        "ASGI-OTHER-SCOPES",
-        "ASGI, Lifespan Protocol, and WebSocket",
-        "A WebSocket is refused, and the lifespan is answered.",
-        ("tests/test_stack.py::test_a_websocket_is_refused_and_the_lifespan_works",),
     ),
 )
 

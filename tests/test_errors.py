@@ -3,13 +3,15 @@
 import inspect
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 from chatkit.errors import CustomStreamError, ErrorCode, StreamError
 from chatkit.store import NotFoundError
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from chatkit_prod import errors
@@ -18,14 +20,17 @@ from chatkit_prod.errors import (
     AuthenticationError,
     ContentTooLargeError,
     ForbiddenError,
+    ForeignTokenError,
     InsufficientScopeError,
     InternalError,
     InvalidRequestError,
     InvalidTokenError,
+    MalformedCredentialsError,
     MethodNotAllowedError,
     RefusedByAppError,
     RequestError,
     ResourceNotFoundError,
+    UnavailableError,
     UnsupportedMediaTypeError,
     as_request_error,
     problem,
@@ -34,8 +39,10 @@ from chatkit_prod.errors import (
 
 EVERY = [
     pytest.param(InvalidRequestError(), 400, "invalid_request", id="invalid"),
+    pytest.param(MalformedCredentialsError("Bearer", "two"), 400, "invalid_request", id="malformed"),
     pytest.param(AuthenticationError("Bearer"), 401, "authentication_required", id="no credentials"),
     pytest.param(InvalidTokenError("Bearer"), 401, "invalid_token", id="bad credentials"),
+    pytest.param(ForeignTokenError("Bearer", "issuer"), 401, "invalid_token", id="foreign credentials"),
     pytest.param(ForbiddenError(), 403, "forbidden", id="forbidden"),
     pytest.param(InsufficientScopeError(["chat"]), 403, "insufficient_scope", id="scope"),
     pytest.param(ResourceNotFoundError(), 404, "not_found", id="absent"),
@@ -46,6 +53,7 @@ EVERY = [
     pytest.param(AppError(StreamError(ErrorCode.STREAM_ERROR)), 500, "stream.error", id="stream error"),
     pytest.param(RefusedByAppError(HTTPException(429)), 429, "refused", id="by the app"),
     pytest.param(InternalError(), 500, "internal_error", id="internal"),
+    pytest.param(UnavailableError("jwks"), 503, "temporarily_unavailable", id="unavailable"),
 ]
 
 
@@ -78,7 +86,20 @@ def test_a_refusal_is_a_problem_with_a_message_that_the_client_shows(
             InsufficientScopeError(["chat", "files"], "DPoP"),
             {"WWW-Authenticate": 'DPoP error="insufficient_scope", scope="chat files"'},
         ),
+        (
+            InsufficientScopeError(["chat"], 'Bearer realm="desk"'),
+            {"WWW-Authenticate": 'Bearer realm="desk", error="insufficient_scope", scope="chat"'},
+        ),
+        (
+            MalformedCredentialsError('Bearer realm="desk"', "two headers"),
+            {"WWW-Authenticate": 'Bearer realm="desk", error="invalid_request"'},
+        ),
+        (ForeignTokenError("Bearer", "issuer"), {"WWW-Authenticate": 'Bearer error="invalid_token"'}),
+        (UnavailableError("jwks"), {"Retry-After": "10"}),
+        (UnavailableError("jwks", retry_after=60), {"Retry-After": "60"}),
+        (InternalError(), {}),
         (MethodNotAllowedError(), {"Allow": "POST"}),
+        (MethodNotAllowedError("GET, HEAD"), {"Allow": "GET, HEAD"}),
         (UnsupportedMediaTypeError(), {"Accept-Post": "application/json"}),
         (RefusedByAppError(HTTPException(429, headers={"Retry-After": "5"})), {"Retry-After": "5"}),
         (RefusedByAppError(HTTPException(402)), {}),
@@ -112,6 +133,109 @@ def test_a_problem_has_the_members_of_its_class(error: RequestError, members: di
     assert error.members == members
     body = json.loads(bytes(problem(error, request_id="abc", translate=str).body))
     assert {name: body[name] for name in members} == members
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InvalidRequestError(), ""),
+        (InvalidRequestError(reason="two cookies"), "two cookies"),
+        (AuthenticationError("Bearer"), "no credentials"),
+        (InvalidTokenError("Bearer"), "invalid"),
+        (InvalidTokenError("Bearer", "expired"), "expired"),
+        (ForeignTokenError("Bearer", "issuer"), "issuer"),
+        (MalformedCredentialsError("Bearer", "two headers"), "two headers"),
+        (ForbiddenError(), "forbidden"),
+        (ForbiddenError("csrf"), "csrf"),
+        (InsufficientScopeError(["chat"]), "scope"),
+        (UnavailableError("jwks"), "jwks"),
+        (InternalError(), "internal error"),
+        (ResourceNotFoundError(), ""),
+        (AppError(CustomStreamError("Non.")), ""),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_the_reason_of_a_refusal_is_for_operators_and_is_not_sent(error: RequestError, reason: str) -> None:
+    assert error.reason == reason
+    is_told = reason in {"invalid", "forbidden", "scope", ""}  # which is what the code says as well
+    response = problem(error, request_id="abc", translate=str)
+    assert is_told or reason not in bytes(response.body).decode() + repr(response.raw_headers)
+
+
+# ------------------------------------------------------------------------------------------------ challenges
+
+
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+QUOTED = r'"(?:[\t !#-\[\]-~]|\\[\t -~])*"'
+PARAM = rf"({TOKEN})=({QUOTED}|{TOKEN})"
+
+
+def params(challenge: str) -> dict[str, str]:
+    """Parse one challenge by the grammar of RFC 9110 §11.3, and return its parameters."""
+    assert re.fullmatch(rf"{TOKEN}(?: {PARAM}(?:, {PARAM})*)?", challenge), challenge
+    found = re.findall(PARAM, challenge)
+    assert len(dict(found)) == len(found)
+    return {name: re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == '"' else value for name, value in found}
+
+
+VISIBLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
+
+
+def well_formed(scheme: str, realm: str | None) -> str:
+    if realm is None:
+        return scheme
+    escaped = realm.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{scheme} realm="{escaped}"'
+
+
+CHALLENGES = st.builds(well_formed, st.from_regex(TOKEN, fullmatch=True), st.none() | VISIBLE)
+
+
+def sent(error: RequestError) -> str:
+    """Return the challenge as it goes over the wire."""
+    response = problem(error, request_id="abc", translate=str)
+    (line,) = [value for name, value in response.raw_headers if name == b"www-authenticate"]
+    return line.decode("ascii")
+
+
+@settings(max_examples=100)
+@given(CHALLENGES, st.lists(st.text()))
+@example('Bearer realm="chatkit"', ['a" b\\', "c\r\nset-cookie: d=e", "é😀"])
+def test_whatever_the_scopes_are_the_challenge_can_be_read_back(challenge: str, scopes: list[str]) -> None:
+    found = params(sent(InsufficientScopeError(scopes, challenge)))
+    assert found["error"] == "insufficient_scope"
+    assert found["scope"] == re.sub(r"[^ -~]", "?", " ".join(scopes))
+    assert found.get("realm") == params(challenge).get("realm")
+
+
+@settings(max_examples=100)
+@given(CHALLENGES)
+def test_whatever_the_scheme_is_the_error_stands_behind_its_parameters(challenge: str) -> None:
+    assert sent(AuthenticationError(challenge)) == challenge
+    assert params(sent(InvalidTokenError(challenge))) == params(challenge) | {"error": "invalid_token"}
+    malformed = MalformedCredentialsError(challenge, "two headers")
+    assert params(sent(malformed)) == params(challenge) | {"error": "invalid_request"}
+
+
+CHALLENGED: dict[str, Callable[[str], RequestError]] = {
+    "no credentials": AuthenticationError,
+    "bad credentials": InvalidTokenError,
+    "malformed": lambda challenge: MalformedCredentialsError(challenge, "two headers"),
+    "scope": lambda challenge: InsufficientScopeError(["chat"], challenge),
+}
+
+
+@pytest.mark.parametrize("refusal", CHALLENGED.values(), ids=CHALLENGED.keys())
+@given(challenge=st.text())
+@example(challenge="Badge\r\nset-cookie: a=b")
+@example(challenge='Badge realm="Büro 😀"')
+def test_whatever_an_app_gives_as_its_challenge_the_header_is_one_line_of_ascii(
+    refusal: Callable[[str], RequestError], challenge: str
+) -> None:
+    assert sent(refusal(challenge)).isprintable()
+
+
+# ------------------------------------------------------------------------------------------------ what apps raise
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_every_documented_option_is_one_and_every_option_is_documented() -> None
     assert {word.removesuffix(":") for word in documented if word.endswith(":")} == set(
         EndpointOptions.__annotations__
     )
-    everything: Any = dict.fromkeys(EndpointOptions.__annotations__, 1)
+    everything: Any = dict.fromkeys(EndpointOptions.__annotations__, 1) | {"end_at_expiry": True}
     Exchange(ScriptedServer(hello), everything)
 
 

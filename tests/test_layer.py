@@ -16,6 +16,10 @@ class Middleware:
         self.app = app
 
 
+def test_preflights_are_answered_before_anybody_is_asked_who_they_are() -> None:
+    assert [layer.name for layer in sorted(Layer)] == ["TRACING", "ORIGIN", "AUTH", "LOCALE", "ENDPOINT"]
+
+
 def _middleware(place: Layer) -> type[Middleware]:
     class Placed(Middleware):
         layer: ClassVar = place
@@ -35,7 +39,9 @@ def test_a_layer_takes_only_those_that_belong_inside(outer: Layer, inner: Layer,
         require_inside(_middleware(outer)(app), app)
     else:
         with pytest.raises(
-            ConfigurationError, match="Placed stands inside Placed; the order, outermost first, is tracing"
+            ConfigurationError,
+            match="Placed stands inside Placed; the order, outermost first, "
+            "is tracing, origin, auth, locale, endpoint",
         ):
             require_inside(_middleware(outer)(app), app)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.authentication import BaseUser
 
-from chatkit_prod import Principal
+from chatkit_prod import ConfigurationError, Principal
 
 ALICE = Principal(issuer="https://idp.example.com", subject="alice", claims={"name": "Alice Personal"})
 
@@ -42,3 +42,20 @@ def test_a_principal_has_no_rights_and_no_end_unless_it_is_told() -> None:
     assert ALICE.scopes == frozenset()
     assert ALICE.tenant is None
     assert ALICE.expires_at is None
+
+
+@pytest.mark.parametrize("value", ["", 7, b"u7", None], ids=repr)
+@pytest.mark.parametrize("field", ["issuer", "subject", "tenant"])
+def test_a_principal_whom_nobody_can_tell_from_others_cannot_be_made(field: str, value: object) -> None:
+    changes: Any = {field: value}
+    if (field, value) == ("tenant", None):
+        assert dataclasses.replace(ALICE, **changes).tenant is None
+        return
+    with pytest.raises(ConfigurationError, match=field):
+        dataclasses.replace(ALICE, **changes)
+
+
+@pytest.mark.parametrize("scopes", [["chat"], "chat", None, {"chat"}], ids=repr)
+def test_scopes_that_are_no_frozenset_are_refused(scopes: Any) -> None:
+    with pytest.raises(ConfigurationError, match="scopes"):
+        dataclasses.replace(ALICE, scopes=scopes)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.requirements import CONCERNS, HEADINGS, REQUIREMENTS, Requirement
+from tests.requirement import CONCERNS, Requirement
+from tests.requirements import HEADINGS, REQUIREMENTS
 
 ROOT = Path(__file__).parent.parent
 

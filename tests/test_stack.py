@@ -15,7 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestContext, RequestState, harden
 from chatkit_prod.asgi import ASGIApp
-from chatkit_prod.auth import AuthMiddleware, JWTBearer
+from chatkit_prod.auth import AuthMiddleware, JWTBearer, OriginMiddleware
 from chatkit_prod.exchange import EndpointOptions
 from chatkit_prod.layer import Layer
 from chatkit_prod.locale import LocaleMiddleware
@@ -64,11 +64,12 @@ async def ask(app: ASGIApp, body: bytes = LIST, **headers: str) -> Answer:
 
 traced = TracingMiddleware
 authenticated = partial(AuthMiddleware, authenticator=BEARER)
+guarded = partial(OriginMiddleware, allowed_origins=())
 located = partial(LocaleMiddleware, supported=["en"])
 endpoint = ChatKitEndpoint(ScriptedServer(hello))
 
 Wrap = Callable[[ASGIApp], ASGIApp]
-WRAPS: dict[str, Wrap] = {"tracing": traced, "auth": authenticated, "locale": located}
+WRAPS: dict[str, Wrap] = {"tracing": traced, "origin": guarded, "auth": authenticated, "locale": located}
 ORDER = list(WRAPS)
 
 
@@ -113,7 +114,7 @@ def test_harden_puts_the_layers_in_their_order() -> None:
     while app is not None:
         found.append(app.layer)
         app = getattr(app, "app", None)
-    assert found == [Layer.TRACING, Layer.AUTH, Layer.LOCALE, Layer.ENDPOINT]
+    assert found == [Layer.TRACING, Layer.ORIGIN, Layer.AUTH, Layer.LOCALE, Layer.ENDPOINT]
     assert found == sorted(found)
 
 
@@ -130,7 +131,7 @@ async def test_the_context_of_the_server_holds_what_every_layer_found_out() -> N
     assert context.principal.scopes == {"chat"}
     assert context.request_id == answer.headers["x-request-id"]
     assert answer.headers["content-language"] == "fr"
-    assert answer.headers["vary"] == "Accept-Language"
+    assert answer.headers["vary"] == "Accept-Language, Origin"
 
 
 @pytest.mark.parametrize("body", one_of_each().values(), ids=one_of_each().keys())
@@ -194,10 +195,9 @@ async def test_insecure_written_out_lets_everybody_in_as_one_user() -> None:
     assert (first.issuer, first.subject, first.method) == ("insecure", "anonymous", "insecure")
 
 
-async def test_insecure_does_not_switch_an_authenticator_off() -> None:
-    assert (
-        await ask(harden(ScriptedServer(hello), auth=BEARER, insecure=True), authorization="")
-    ).status == 401
+def test_insecure_beside_an_authenticator_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="insecure=True"):
+        harden(ScriptedServer(hello), auth=BEARER, insecure=True)
 
 
 async def test_a_context_factory_of_the_apps_own_is_used() -> None:
@@ -225,7 +225,7 @@ async def test_the_tracer_provider_is_passed_on() -> None:
 @pytest.mark.parametrize("option", EndpointOptions.__annotations__)
 def test_every_option_of_the_endpoint_is_passed_on(option: str) -> None:
     make: Any = harden
-    assert make(ScriptedServer(hello), auth=BEARER, **{option: 1})
+    assert make(ScriptedServer(hello), auth=BEARER, **{option: True if option == "end_at_expiry" else 1})
     with pytest.raises(ConfigurationError, match=option):
         make(ScriptedServer(hello), auth=BEARER, **{option: 0})
 

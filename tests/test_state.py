@@ -74,6 +74,13 @@ def test_what_a_layer_has_set_is_read_by_the_next() -> None:
     assert state.thread_id == "thr_7"
 
 
+def test_the_page_that_asks_is_unknown_until_a_layer_has_found_it_on_its_list() -> None:
+    scope, state = RequestState.seed(http_scope(headers=[(b"origin", b"https://app.example.com")]))
+    assert state.origin is None
+    state.origin = "https://app.example.com"
+    assert RequestState.seed(scope)[1].origin == "https://app.example.com"
+
+
 def test_a_failure_is_noted_by_its_type_alone() -> None:
     _, state = RequestState.seed(http_scope())
     state.fail(ValueError("what a user wrote"))

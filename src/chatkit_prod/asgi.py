@@ -1,5 +1,6 @@
 """ASGI aliases and header access."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,8 +14,11 @@ __all__ = [
     "Send",
     "decline",
     "header_values",
+    "is_token",
     "with_headers",
 ]
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -29,6 +33,11 @@ def header_values(scope: Scope, name: bytes) -> Iterator[bytes]:
     for key, value in scope["headers"]:
         if key == name:
             yield value
+
+
+def is_token(name: object) -> bool:
+    """Tell whether a name may be that of a header or a cookie (RFC 9110 §5.6.2, RFC 6265 §4.1.1)."""
+    return isinstance(name, str) and _TOKEN.fullmatch(name) is not None
 
 
 def with_headers(message: Message, *, added: RawHeaders = (), missing: RawHeaders = ()) -> Message:

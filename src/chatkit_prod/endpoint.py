@@ -17,8 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from .asgi import ASGIApp, Receive, Scope, Send, decline
 from .context import ContextFactory, RequestContext
 from .errors import MethodNotAllowedError, RequestError
-from .exchange import EndpointOptions, Exchange, refuse
+from .exchange import EndpointOptions, Exchange
 from .layer import Layer
+from .refusal import refuse
 from .shutdown import close_streams
 from .state import RequestState
 

@@ -3,8 +3,10 @@
     ConfigurationError (ValueError)       raised at construction, or when a layer is missing
     RequestError                          answered to the client; `status` and `code` are class variables
     ├── InvalidRequestError               400 invalid_request
+    │   └── MalformedCredentialsError     400 invalid_request
     ├── AuthenticationError               401 authentication_required
     │   └── InvalidTokenError             401 invalid_token
+    │       └── ForeignTokenError         401 invalid_token, unless another authenticator takes it
     ├── ForbiddenError                    403 forbidden
     │   └── InsufficientScopeError        403 insufficient_scope
     ├── ResourceNotFoundError             404 not_found
@@ -14,6 +16,7 @@
     ├── AppError                          400 custom, or the code of the app's StreamError
     ├── RefusedByAppError                 4xx refused, the status of the app's HTTPException
     └── InternalError                     500 internal_error
+        └── UnavailableError              503 temporarily_unavailable
 
 The text that a client sees is fixed per class; what an operator needs is in the log.
 """
@@ -22,12 +25,15 @@ import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from http.client import responses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatkit.errors import CustomStreamError, StreamError
 from chatkit.store import NotFoundError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from .principal import Principal
 
 Headers = Mapping[str, str]
 Translate = Callable[[str], str]
@@ -44,6 +50,7 @@ class RequestError(Exception):
         status: The HTTP status code.
         code: A stable word for programs.
         message: The English text for people, translated when it is sent; never holds input.
+        reason: Why, in a word or two for the audit record; never sent, never holds input.
         headers: Further response headers.
         members: Extension members of the problem body (RFC 9457 §3.2).
     """
@@ -51,6 +58,7 @@ class RequestError(Exception):
     status: int
     code: str
     message: str
+    reason: str = ""
 
     @property
     def headers(self) -> Headers:
@@ -68,15 +76,17 @@ class InvalidRequestError(RequestError):
 
     Args:
         errors: Where and what, as `{"loc": [...], "msg": "..."}`, without any input.
+        reason: Why, for the audit record.
     """
 
     status = 400
     code = "invalid_request"
     message = "The request is not valid."
 
-    def __init__(self, errors: Sequence[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, errors: Sequence[Mapping[str, Any]] = (), *, reason: str = "") -> None:
         super().__init__(self.code)
         self.errors = errors
+        self.reason = reason
 
     @property
     def members(self) -> Mapping[str, Any]:
@@ -84,16 +94,35 @@ class InvalidRequestError(RequestError):
         return {"errors": list(self.errors)} if self.errors else {}
 
 
+class MalformedCredentialsError(InvalidRequestError):
+    """The request carries credentials in a way that is not allowed, such as twice (RFC 6750 §3.1).
+
+    Args:
+        challenge: The scheme of the credentials, with its parameters.
+        reason: Why, for the audit record.
+    """
+
+    def __init__(self, challenge: str, reason: str) -> None:
+        super().__init__(reason=reason)
+        self.challenge = challenge
+
+    @property
+    def headers(self) -> Headers:
+        """The challenge with its error code."""
+        return {"WWW-Authenticate": _with_params(self.challenge, error=self.code)}
+
+
 class AuthenticationError(RequestError):
     """No credentials came with the request (RFC 6750 §3: a challenge without an error code).
 
     Args:
-        challenge: The scheme that would be accepted, with its parameters, such as `Bearer`.
+        challenge: The schemes that would be accepted, with their parameters, such as `Bearer realm="chatkit"`.
     """
 
     status = 401
     code = "authentication_required"
     message = "Sign in to continue."
+    reason = "no credentials"
 
     def __init__(self, challenge: str) -> None:
         super().__init__(self.code)
@@ -102,28 +131,51 @@ class AuthenticationError(RequestError):
     @property
     def headers(self) -> Headers:
         """The challenge (RFC 9110 §11.6.1)."""
-        return {"WWW-Authenticate": self.challenge}
+        return {"WWW-Authenticate": _visible(self.challenge)}
 
 
 class InvalidTokenError(AuthenticationError):
-    """The credentials are malformed, expired, revoked, or not meant for this service."""
+    """The credentials are malformed, expired, revoked, or not meant for this service.
+
+    Args:
+        challenge: The scheme of the credentials, with its parameters.
+        reason: Why, for the audit record.
+    """
 
     code = "invalid_token"
     message = "Your session is no longer valid. Sign in again."
 
+    def __init__(self, challenge: str, reason: str = "invalid") -> None:
+        super().__init__(challenge)
+        self.reason = reason
+
     @property
     def headers(self) -> Headers:
         """The challenge with its error code (RFC 6750 §3.1)."""
-        comma = "," if " " in self.challenge else ""
-        return {"WWW-Authenticate": f'{self.challenge}{comma} error="invalid_token"'}
+        return {"WWW-Authenticate": _with_params(self.challenge, error=self.code)}
+
+
+class ForeignTokenError(InvalidTokenError):
+    """The credentials are not of the kind, or of the issuer, that this authenticator knows.
+
+    `FirstOf` goes on to its next authenticator. Alone it is an `InvalidTokenError` like any other.
+    """
 
 
 class ForbiddenError(RequestError):
-    """The caller is known and may not do this."""
+    """The caller may not do this, whoever it is.
+
+    Args:
+        reason: Why, for the audit record.
+    """
 
     status = 403
     code = "forbidden"
     message = "You are not allowed to do this."
+
+    def __init__(self, reason: str = "forbidden") -> None:
+        super().__init__(self.code)
+        self.reason = reason
 
 
 class InsufficientScopeError(ForbiddenError):
@@ -131,21 +183,30 @@ class InsufficientScopeError(ForbiddenError):
 
     Args:
         scopes: All scopes that are needed.
-        challenge: The authentication scheme, such as `Bearer`.
+        challenge: The authentication scheme, with its parameters.
+        principal: Whose credentials they are, for the audit record.
     """
 
     code = "insufficient_scope"
 
-    def __init__(self, scopes: Sequence[str], challenge: str = "Bearer") -> None:
-        super().__init__(self.code)
+    def __init__(
+        self,
+        scopes: Sequence[str],
+        challenge: str = 'Bearer realm="chatkit"',
+        *,
+        principal: "Principal | None" = None,
+    ) -> None:
+        super().__init__("scope")
         self.challenge = challenge
+        self.principal = principal
         self.scopes = tuple(scopes)
 
     @property
     def headers(self) -> Headers:
         """The challenge with the scopes that are needed."""
-        scope = " ".join(self.scopes)
-        return {"WWW-Authenticate": f'{self.challenge} error="insufficient_scope", scope="{scope}"'}
+        return {
+            "WWW-Authenticate": _with_params(self.challenge, error=self.code, scope=" ".join(self.scopes))
+        }
 
 
 class ResourceNotFoundError(RequestError):
@@ -157,16 +218,25 @@ class ResourceNotFoundError(RequestError):
 
 
 class MethodNotAllowedError(RequestError):
-    """ChatKit requests are POST requests."""
+    """The resource knows other methods; ChatKit requests are POST requests.
+
+    Args:
+        allow: The methods that it knows, with commas.
+    """
 
     status = 405
     code = "method_not_allowed"
     message = "This method is not allowed."
+    reason = "method"
+
+    def __init__(self, allow: str = "POST") -> None:
+        super().__init__(self.code)
+        self.allow = allow
 
     @property
     def headers(self) -> Headers:
         """The methods that are (RFC 9110 §15.5.6)."""
-        return {"Allow": "POST"}
+        return {"Allow": self.allow}
 
 
 class ContentTooLargeError(RequestError):
@@ -236,6 +306,29 @@ class InternalError(RequestError):
     status = 500
     code = "internal_error"
     message = "Something went wrong. Try again."
+    reason = "internal error"
+
+
+class UnavailableError(InternalError):
+    """Somebody whom we have to ask, an identity provider say, does not answer; the cause is in the log.
+
+    Args:
+        reason: Who or what, for the audit record.
+        retry_after: Seconds after which a second try may help.
+    """
+
+    status = 503
+    code = "temporarily_unavailable"
+
+    def __init__(self, reason: str, *, retry_after: int = 10) -> None:
+        super().__init__(self.code)
+        self.reason = reason
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> Headers:
+        """When to come back (RFC 9110 §10.2.3)."""
+        return {"Retry-After": str(self.retry_after)}
 
 
 class RefusedByAppError(RequestError):
@@ -305,6 +398,21 @@ def problem(error: RequestError, *, request_id: str, translate: Translate) -> Re
         media_type="application/problem+json",
         headers={"x-request-id": request_id, "cache-control": "no-store", **error.headers},
     )
+
+
+def _with_params(challenge: str, **params: str) -> str:
+    """Add parameters to a challenge of one scheme, quoted (RFC 9110 §5.6.4 and §11.3)."""
+    quoted = ", ".join(f'{name}="{_escaped(value)}"' for name, value in params.items())
+    return f"{_visible(challenge)}{', ' if ' ' in challenge else ' '}{quoted}"
+
+
+def _escaped(value: str) -> str:
+    return _visible(value).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _visible(value: str) -> str:
+    """Return what may stand in a header, whatever an app has given us (RFC 9110 §5.5)."""
+    return "".join(character if " " <= character <= "~" else "?" for character in value)
 
 
 def _phrase(status: int) -> str:

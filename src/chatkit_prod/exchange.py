@@ -6,31 +6,26 @@ becomes an `error` event in a 200 stream: for a 5xx, ChatKit's client would run 
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypedDict, TypeVar, cast
+from typing import Generic, TypedDict, TypeVar, cast
 
 from chatkit.server import ChatKitServer
 from starlette.requests import Request
-from starlette.responses import Response
 
 from .asgi import ASGIApp, Receive, Scope, Send
 from .body import read_body, require_json
 from .dispatch import Dispatch, Events
 from .driver import EmptyStreamError, StreamDriver
 from .errors import (
-    AppError,
     ConfigurationError,
-    InternalError,
-    RequestError,
     ResourceNotFoundError,
-    as_request_error,
-    problem,
     stack_of,
 )
 from .operation import Limits, Operation, parse
-from .sse import created_thread, error_event, without_hidden_update
+from .options import boolean, seconds
+from .refusal import refuse, refuse_stream, stream_headers
+from .sse import created_thread, without_hidden_update
 from .state import RequestState
 
 TContext = TypeVar("TContext")
@@ -57,6 +52,7 @@ class EndpointOptions(TypedDict, total=False):
         max_audio_bytes: Size of a dictation after base64 decoding; 2 MiB.
         keep_alive: Seconds of silence after which a stream gets a comment; 15.
         cancel_grace: Seconds that a stopped stream gets to save what there is; 10.
+        end_at_expiry: Whether a stream ends when the credentials of its user expire; true.
     """
 
     max_body_bytes: int
@@ -68,6 +64,7 @@ class EndpointOptions(TypedDict, total=False):
     max_audio_bytes: int
     keep_alive: float
     cancel_grace: float
+    end_at_expiry: bool
 
 
 class Exchange(Generic[TContext]):
@@ -83,13 +80,15 @@ class Exchange(Generic[TContext]):
 
     def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
         if not isinstance(server, ChatKitServer):
-            message = f"server must be a ChatKitServer, not {type(server).__name__}"
+            what = f"the class {server.__name__}" if isinstance(server, type) else type(server).__name__
+            message = f"server must be a ChatKitServer, not {what}"
             raise ConfigurationError(message)
         limits = dict(options)
-        self.keep_alive = _positive(limits.pop("keep_alive", 15.0), "keep_alive")
-        self.cancel_grace = _positive(limits.pop("cancel_grace", 10.0), "cancel_grace")
+        self.end_at_expiry = boolean(limits.pop("end_at_expiry", True), "end_at_expiry")
+        self.keep_alive = seconds(limits.pop("keep_alive", 15.0), "keep_alive")
+        self.cancel_grace = seconds(limits.pop("cancel_grace", 10.0), "cancel_grace")
         if unknown := limits.keys() - Limits.__dataclass_fields__.keys():
-            message = f"there is no option {', '.join(sorted(unknown))}"
+            message = f"there is no option {', '.join(sorted(unknown))}; options of a single layer need the layers by hand"
             raise ConfigurationError(message)
         self._limits = Limits(**cast("dict[str, int]", limits))
         self.server = server
@@ -174,11 +173,11 @@ class _EventStream(Generic[TContext]):
         driver = StreamDriver(
             events,
             encode,
-            head={"type": "http.response.start", "status": 200, "headers": _stream_headers(state)},
+            head={"type": "http.response.start", "status": 200, "headers": stream_headers(state)},
             state=state,
             keep_alive=self._exchange.keep_alive,
             cancel_grace=self._exchange.cancel_grace,
-            deadline=_deadline(state),
+            deadline=_deadline(state) if self._exchange.end_at_expiry else None,
             deadline_message=state.translations.gettext(SESSION_ENDED),
         )
         failure: Exception | None = None
@@ -205,51 +204,6 @@ class _EventStream(Generic[TContext]):
                 )
 
 
-def refuse(error: Exception, state: RequestState) -> Response:
-    """Return the problem body for a refusal, or for what the app raised, and note the outcome.
-
-    Args:
-        error: Anything but a refusal on purpose is logged, without its message.
-        state: Gets the outcome.
-    """
-    return _problem(_explain(error, state), state)
-
-
-def refuse_stream(error: Exception, state: RequestState) -> Response:
-    """Do the same for a streaming request, where only a refusal may have a status of its own."""
-    refusal = _explain(error, state)
-    if not isinstance(refusal, InternalError | AppError):
-        return _problem(refusal, state)
-    response = Response(error_event(error))
-    response.raw_headers = [
-        *_stream_headers(state),
-        (b"content-length", str(len(response.body)).encode()),
-    ]
-    return response
-
-
-def _explain(error: Exception, state: RequestState) -> RequestError:
-    refusal = as_request_error(error)
-    if isinstance(refusal, InternalError):
-        logger.error("request %s failed\n%s", state.request_id, stack_of(error))
-    if isinstance(refusal, InternalError | AppError):
-        state.fail(error)
-    else:
-        state.outcome = "refused"
-    return refusal
-
-
-def _problem(refusal: RequestError, state: RequestState) -> Response:
-    return problem(refusal, request_id=state.request_id, translate=state.translations.gettext)
-
-
-def _positive(value: Any, name: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        message = f"{name} must be a positive number of seconds, not {value!r}"
-        raise ConfigurationError(message)
-    return value
-
-
 def _deadline(state: RequestState) -> float | None:
     """Return the time at which the principal expires, by the clock of the event loop."""
     principal, _, _ = state.peek()
@@ -257,12 +211,3 @@ def _deadline(state: RequestState) -> float | None:
     if principal is None or principal.expires_at is None or principal.expires_at > now + _FAR_SECONDS:
         return None
     return asyncio.get_running_loop().time() + principal.expires_at - now
-
-
-def _stream_headers(state: RequestState) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", b"text/event-stream; charset=utf-8"),
-        (b"cache-control", b"no-cache, no-transform"),
-        (b"x-accel-buffering", b"no"),
-        (b"x-request-id", state.request_id.encode()),
-    ]

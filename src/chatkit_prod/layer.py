@@ -12,9 +12,10 @@ class Layer(IntEnum):
     """Where a layer stands in the path of a request, outermost first."""
 
     TRACING = 1
-    AUTH = 2
-    LOCALE = 3
-    ENDPOINT = 4
+    ORIGIN = 2
+    AUTH = 3
+    LOCALE = 4
+    ENDPOINT = 5
 
 
 def require_inside(outer: object, app: Any) -> None:

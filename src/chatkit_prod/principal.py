@@ -6,6 +6,8 @@ from typing import Any
 
 from starlette.authentication import BaseUser
 
+from .errors import ConfigurationError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal(BaseUser):
@@ -19,9 +21,14 @@ class Principal(BaseUser):
         subject: The user's stable id at the issuer (`sub`); never reassigned.
         tenant: The organisation the caller acts for, if the app has tenants.
         scopes: What the credential allows (RFC 6749 §3.3).
-        claims: Everything else the issuer says; kept out of `repr`, because it is personal.
+        claims: Everything else the issuer says; kept out of `repr`, because it is personal. Those of a
+            token are immutable to their depth: a JSON object is a mapping, an array is a tuple.
         expires_at: Seconds since the epoch after which the credential is void; None if it has no end.
         method: How the caller proved it, for example `jwt`.
+
+    Raises:
+        ConfigurationError: Issuer, subject or tenant is no text, or an empty one; the scopes are no
+            frozenset.
     """
 
     issuer: str
@@ -31,6 +38,17 @@ class Principal(BaseUser):
     claims: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False, compare=False)
     expires_at: float | None = None
     method: str = ""
+
+    def __post_init__(self) -> None:
+        names = (
+            (self.issuer, self.subject) if self.tenant is None else (self.issuer, self.subject, self.tenant)
+        )
+        if not all(isinstance(name, str) and name for name in names):
+            message = "issuer, subject and tenant of a Principal must be text, and not empty"
+            raise ConfigurationError(message)
+        if not isinstance(self.scopes, frozenset) or not all(isinstance(scope, str) for scope in self.scopes):
+            message = 'scopes of a Principal must be a frozenset of texts, such as frozenset({"chat"})'
+            raise ConfigurationError(message)
 
     @property
     def is_authenticated(self) -> bool:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from .asgi import ASGIApp, Message, Receive, Scope, Send, with_headers
 from .errors import RequestError
-from .exchange import EndpointOptions, Exchange, refuse
+from .exchange import EndpointOptions, Exchange
+from .refusal import refuse
 from .state import RequestState
 
 TContext = TypeVar("TContext")

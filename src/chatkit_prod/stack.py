@@ -1,18 +1,19 @@
 """All layers in their order around one server.
 
-tracing → auth → locale → endpoint → the app's server
+tracing → origin → auth → locale → endpoint → the app's server
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 from chatkit.server import ChatKitServer
 from opentelemetry.trace import TracerProvider
+from starlette.authentication import AuthenticationBackend
 from starlette.requests import HTTPConnection
 
 from .asgi import ASGIApp
-from .auth import Authenticator, AuthMiddleware
+from .auth import Authenticator, AuthMiddleware, OriginMiddleware
 from .context import ContextFactory, RequestContext
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
@@ -26,14 +27,16 @@ TContext = TypeVar("TContext")
 
 logger = logging.getLogger("chatkit_prod")
 
-_REDACTED_LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access")
+_REDACTED_LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access", "chatkit_prod.audit")
 
 
 @overload
 def harden(
     server: ChatKitServer[RequestContext],
     *,
-    auth: Authenticator | None,
+    auth: Authenticator | AuthenticationBackend | None,
+    allowed_origins: Iterable[str] = ...,
+    allowed_hosts: Iterable[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
     tracer_provider: TracerProvider | None = ...,
@@ -46,8 +49,10 @@ def harden(
 def harden(
     server: ChatKitServer[TContext],
     *,
-    auth: Authenticator | None,
+    auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[TContext],
+    allowed_origins: Iterable[str] = ...,
+    allowed_hosts: Iterable[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
     tracer_provider: TracerProvider | None = ...,
@@ -59,8 +64,10 @@ def harden(
 def harden(
     server: ChatKitServer[Any],
     *,
-    auth: Authenticator | None,
+    auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[Any] = RequestContext.of,
+    allowed_origins: Iterable[str] = (),
+    allowed_hosts: Iterable[str] = (),
     locales: Sequence[str] = ("en",),
     default_locale: str | None = None,
     tracer_provider: TracerProvider | None = None,
@@ -73,6 +80,9 @@ def harden(
         server: The app's server.
         auth: Finds out who is asking. None is refused unless `insecure` is written out.
         context_factory: Maps the state of a request to the server's context; may be `async`.
+        allowed_origins: The origins of the pages that may ask, such as `https://app.example.com`, or
+            the `DomainKeys` of their hostnames; beside them only pages of the endpoint's own host.
+        allowed_hosts: The names that this service goes by; empty if the server checks `Host`.
         locales: BCP 47 tags that the app can answer in, best first.
         default_locale: Used when the client accepts none of them; the first if None.
         tracer_provider: Where spans go; the global provider if None.
@@ -80,21 +90,25 @@ def harden(
         options: Limits and times of the endpoint, see `EndpointOptions`.
 
     Raises:
-        ConfigurationError: There is no `auth`, or an option of a layer is wrong.
+        ConfigurationError: There is no `auth`, or `insecure` beside it, or an option of a layer is wrong.
 
     Sets:
-        A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and `chatkit_prod.access`.
+        A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
         message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
+        raise ConfigurationError(message)
+    if auth is not None and insecure:
+        message = "insecure=True lets everybody in: leave it out, there is an authenticator"
         raise ConfigurationError(message)
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
     authenticated = AuthMiddleware(located, authenticator=_Anybody() if auth is None else auth)
+    guarded = OriginMiddleware(authenticated, allowed_origins=allowed_origins, allowed_hosts=allowed_hosts)
     _redact_logs()
-    return TracingMiddleware(authenticated, tracer_provider=tracer_provider)
+    return TracingMiddleware(guarded, tracer_provider=tracer_provider)
 
 
 class _Anybody:
@@ -108,6 +122,6 @@ class _Anybody:
 
 def _redact_logs() -> None:
     for name in _REDACTED_LOGGERS:
-        logger = logging.getLogger(name)
-        if not any(isinstance(found, RedactingFilter) for found in logger.filters):
-            logger.addFilter(RedactingFilter())
+        redacted = logging.getLogger(name)
+        if not any(isinstance(found, RedactingFilter) for found in redacted.filters):
+            redacted.addFilter(RedactingFilter())

@@ -29,6 +29,7 @@ class RequestState:
 
     Attributes:
         connection: The connection as the innermost layer so far has seen it; headers are untrusted.
+        origin: The origin of the page that asks, if `OriginMiddleware` has found it on its list.
         request_id: 128 random bits in hex; on every response as `x-request-id`.
         translations: The catalog of the user's language; without one, texts stay as they are.
         thread_id: The thread that the request names, or the one that it made.
@@ -42,6 +43,7 @@ class RequestState:
         "_principal",
         "connection",
         "error_type",
+        "origin",
         "outcome",
         "request_id",
         "thread_id",
@@ -50,6 +52,7 @@ class RequestState:
 
     def __init__(self, connection: HTTPConnection) -> None:
         self.connection = connection
+        self.origin: str | None = None
         self.request_id = secrets.token_hex(16)
         self.translations = _UNTRANSLATED
         self.thread_id: str | None = None

@@ -6,10 +6,11 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, requires
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
@@ -23,6 +24,8 @@ from chatkit_prod.errors import (
     InsufficientScopeError,
     InvalidRequestError,
     InvalidTokenError,
+    MalformedCredentialsError,
+    RefusedByAppError,
     RequestError,
 )
 from tests.layers import Greeter, Rewriting, exchange, get, header_lines
@@ -114,6 +117,8 @@ REFUSALS: dict[str, RequestError] = {
     "nobody": AuthenticationError("Badge"),
     "bad token": InvalidTokenError("Badge"),
     "bad request": InvalidRequestError(),
+    "bad credentials": MalformedCredentialsError("Badge", "two headers"),
+    "by the app": RefusedByAppError(HTTPException(429)),
     "scope": InsufficientScopeError(["read"]),
     "role": ForbiddenError(),
 }
@@ -145,12 +150,52 @@ async def test_a_refusal_speaks_the_language_that_an_outer_layer_has_set() -> No
     assert json.loads(sent[1]["body"])["message"] == "fr: Sign in to continue."
 
 
-async def test_an_authenticator_that_fails_lets_nobody_in() -> None:
+# ------------------------------------------------------------------------------------------------ exempt paths
+
+
+EXEMPT = frozenset({"/healthz", "/chatkit/config"})
+NEAR = [
+    "", "/", "healthz", "/healthz/", "//healthz", "/healthz//", "/Healthz", "/HEALTHZ", "/%68ealthz", "/healthz%00",
+    "/healthz\0", "/healthz ", " /healthz", "/healthz?a", "/healthz#a", "/healthz;a", "/./healthz", "/a/../healthz",
+    "/api/healthz", "/healthz/chatkit", "/chatkit/config/", "/chatkit//config", "/chatkit%2Fconfig", "/chatkit\\config",
+    "/chatkit/confi", "\uff0fhealthz", "/healthz\n",
+]  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from(NEAR) | st.text() | st.sampled_from(sorted(EXEMPT)),
+    st.sampled_from(["", "/api", "/healthz"]),
+)
+async def test_only_the_exempt_paths_themselves_are_let_through_unasked(path: str, root_path: str) -> None:
     inside = Greeter()
-    app = AuthMiddleware(inside, authenticator=Raising(ConnectionError("identity provider down")))
-    with pytest.raises(ConnectionError):
-        await exchange(app, get((b"x-badge", b"alice")))
-    assert inside.scopes == []
+    app = AuthMiddleware(inside, authenticator=Badge(), exempt=EXEMPT)
+    messages = await exchange(app, {**get(), "path": path, "root_path": root_path})
+    assert messages[0]["status"] == (200 if path in EXEMPT else 401)
+    assert len(inside.scopes) == (path in EXEMPT)
+
+
+async def test_on_an_exempt_path_there_is_nobody_whatever_the_request_carries() -> None:
+    inside = Greeter()
+    app = AuthMiddleware(inside, authenticator=Badge(), exempt=["/chatkit"])
+    await exchange(app, get((b"x-badge", b"alice")))
+    with pytest.raises(ConfigurationError, match="AuthMiddleware"):
+        _ = inside.state.principal
+    assert "user" not in inside.scopes[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"exempt": "/healthz"}, {"exempt": ["healthz"]}, {"exempt": ["/a", ""]}, {"required_scopes": "read"}]
+    + [{"required_scopes": [scope]} for scope in ("", "a b", 'a"', "é", 1)],
+    ids=str,
+)
+def test_an_option_that_cannot_work_is_refused_at_construction(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        AuthMiddleware(Greeter(), authenticator=Badge(), **options)
+
+
+# ------------------------------------------------------------------------------------------------ what it sees
 
 
 async def test_the_authenticator_sees_the_request_as_it_reaches_the_layer() -> None:
@@ -161,6 +206,7 @@ async def test_the_authenticator_sees_the_request_as_it_reaches_the_layer() -> N
     assert inside.scopes == []
 
 
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.binary(max_size=10), st.binary(max_size=20)), max_size=5))
 async def test_no_header_whatever_stands_for_a_credential(headers: list[tuple[bytes, bytes]]) -> None:
     inside = Greeter()

@@ -168,7 +168,7 @@ async def test_without_credentials_it_is_a_401_with_a_challenge(
 ) -> None:
     answer = await table.ask(way, body_of(operation, await table.furnish(), text=SECRET))
     assert_problem(answer, 401, "authentication_required")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="chatkit"'
 
 
 @ways
@@ -181,7 +181,7 @@ async def test_with_bad_credentials_it_is_a_401_that_says_so(
         headers = {"authorization": f"Bearer {token}"}
         answer = await table.ask(way, body_of(operation, await table.furnish(), text=SECRET), headers=headers)
         assert_problem(answer, 401, "invalid_token")
-        assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+        assert answer.headers["www-authenticate"] == 'Bearer realm="chatkit", error="invalid_token"'
         assert token.encode() not in answer.body
 
 
@@ -191,7 +191,9 @@ async def test_without_a_scope_it_is_a_403(table: Table, way: str, operation: st
     headers = {"authorization": f"Bearer {table.idp.token('alice', scopes=['other'])}"}
     answer = await table.ask(way, body_of(operation, await table.furnish(), text=SECRET), headers=headers)
     assert_problem(answer, 403, "insufficient_scope")
-    assert answer.headers["www-authenticate"] == f'Bearer error="insufficient_scope", scope="{_SCOPE}"'
+    assert answer.headers["www-authenticate"] == (
+        f'Bearer realm="chatkit", error="insufficient_scope", scope="{_SCOPE}"'
+    )
 
 
 @ways

@@ -38,7 +38,7 @@ async def test_the_endpoint_works_the_same_in_every_framework(
         refused, _ = await ask(port, _JSON, path=path)
         assert refused.status == 401
         assert refused.headers["content-type"] == "application/problem+json"
-        assert refused.headers["www-authenticate"] == "Bearer"
+        assert refused.headers["www-authenticate"] == 'Bearer realm="chatkit"'
 
         # JSON.
         listed, _ = await ask(port, _JSON, path=path, headers=bearer)

@@ -85,7 +85,7 @@ async def test_a_stream_has_the_headers_that_keep_it_from_being_buffered(
     assert answer.headers["cache-control"] == "no-cache, no-transform"
     assert answer.headers["x-accel-buffering"] == "no"
     assert answer.headers["content-language"] == "fr"
-    assert answer.headers["vary"] == "Accept-Language"
+    assert answer.headers["vary"] == "Accept-Language, Origin"
     assert len(answer.headers["x-request-id"]) == 32
     assert "content-length" not in answer.headers
 

@@ -1,188 +1,271 @@
-"""Signed JWTs as bearer tokens: RFC 6750, RFC 7519, RFC 8725 and RFC 9068."""
+"""Signed JWTs as bearer tokens: RFC 6750, RFC 7519, RFC 8725 and RFC 9068.
+
+header → token → cache ─────────────────────────→ principal
+                   ↘ parse → issuer → signature → claims ↗
+"""
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
-from joserfc import jwt
-from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
-from joserfc.jws import JWSRegistry
 from starlette.requests import HTTPConnection
 
-from chatkit_prod.asgi import header_values
 from chatkit_prod.errors import (
     ConfigurationError,
+    ForeignTokenError,
     InsufficientScopeError,
-    InvalidRequestError,
     InvalidTokenError,
 )
 from chatkit_prod.principal import Principal
 
+from .algorithms import select
+from .cache import TokenCache
+from .claims import ClaimPath, ClaimRules, audiences_of, path_of, scopes_of
+from .credentials import CHALLENGE, TokenHeader
+from .jwks import KeySource, RemoteJWKS, StaticKeys
+from .jws import MAX_TOKEN_BYTES, CompactJWS, UnknownKeyError, parse
+from .keys import Keys
+from .keys_by_kid import PLACE, KeysByKid
+from .lifecycle import Lifecycle
+from .strict_json import parse_object
+from .urls import is_safe_url
+
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
 
-_ASYMMETRIC = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "Ed25519",
-    "Ed448",
-    "EdDSA",
-)
-_ASYMMETRIC_KEY_TYPES = ("RSA", "EC", "OKP")
-_ACCESS_TOKEN_TYPES = ("at+jwt", "application/at+jwt")
-_CHALLENGE = "Bearer"
-_MAX_LEEWAY = 300
-_MIN_RSA_BITS = 2048
-_MAX_TIME = 1e12
+_RFC9068 = ("at+jwt",)
+_RFC9068_CLAIMS = frozenset({"iss", "exp", "aud", "sub", "client_id", "iat", "jti"})
+_CACHE_SECONDS = 300.0
+_SECRETS = ("private", "symmetric")
 
 
-class JWTBearer:
+class JWTBearer(Lifecycle):
     """Accepts access tokens that one issuer has signed for one audience.
+
+    Several issuers stand side by side in a `FirstOf`, each with its own keys and audience.
 
     Args:
         issuer: The exact `iss` of a token, such as `https://idp.example.com`.
-        audience: What the `aud` of a token must contain: the name of this service at the issuer.
-        jwks: The issuer's public keys as a JWKS (RFC 7517 §5); symmetric keys are refused.
-        algorithms: The signature algorithms that are accepted, all asymmetric.
+        audience: What the audience of a token must contain: the name of this service at the issuer. None
+            only with `signer`.
+        jwks: The issuer's public keys as a JWKS (RFC 7517 §5), or a `RemoteJWKS` that fetches them.
+            Without it they are discovered at the issuer.
+        jwks_url: Where they are fetched from, for an issuer without metadata. With `{kid}` at its end,
+            each key is fetched in PEM under its own name, as AWS's load balancers publish them.
+        algorithms: The signature algorithms that are accepted. HMAC needs a `jwks` of secrets, and
+            stands alone.
+        typ: The `typ` that a token may have. `("at+jwt",)` is RFC 9068, and demands its seven claims:
+            an ID token is never taken for an access token. For a provider that does not set it,
+            `("JWT",)`, with `None` in it where there may be no `typ` at all; then let `audience` or
+            `required_claims` tell the two kinds of tokens apart.
         leeway: Seconds by which the clocks may differ.
         required_scopes: Scopes that a token must have, all of them.
-        tenant_claim: The claim that names the tenant; a token without it is refused.
+        required_claims: Claims that must have one value, such as `{"token_use": "access"}`.
+        audience_claim: Where the audience stands.
+        subject_claim: Where the user's id stands.
+        scope_claim: Where the scopes stand, as text or list; a path for a claim within a claim.
+        tenant_claim: Where the tenant stands; a token without it is refused.
+        header: Where the token stands. What an access proxy sets, and clients cannot, holds the token
+            alone, without `Bearer`.
+        signer: For `X-Amzn-Oidc-Data`: the ARN of the load balancer, which its tokens name instead of
+            an audience, in a header that also holds `iss` and `exp`.
+        cache_size: Verified tokens that are remembered, for at most 300 seconds and never past `exp`,
+            nor past a change of the keys; 0 for none.
 
     Raises:
-        ConfigurationError: An option is empty or out of range, or the JWKS cannot be used.
+        ConfigurationError: An option is empty or out of range, or the JWKS has no key to go by.
     """
 
     def __init__(
         self,
         *,
         issuer: str,
-        audience: str,
-        jwks: Mapping[str, Any],
+        audience: str | Sequence[str] | None,
+        jwks: Mapping[str, Any] | RemoteJWKS | None = None,
+        jwks_url: str | None = None,
         algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
+        typ: Sequence[str | None] = _RFC9068,
         leeway: float = 30.0,
         required_scopes: Sequence[str] = (),
-        tenant_claim: str | None = None,
+        required_claims: Mapping[str, object] = MappingProxyType({}),
+        audience_claim: str = "aud",
+        subject_claim: str = "sub",
+        scope_claim: ClaimPath = "scope",
+        tenant_claim: ClaimPath | None = None,
+        header: str = "Authorization",
+        signer: str | None = None,
+        cache_size: int = 1000,
     ) -> None:
-        if not issuer or not audience:
-            message = "issuer and audience must not be empty"
+        if (audience is None) is (not signer):
+            message = "a token is for an audience, or by the signer of an access proxy: name one of the two"
             raise ConfigurationError(message)
-        if not algorithms or not set(algorithms) <= set(_ASYMMETRIC):
-            message = f"algorithms must be some of {', '.join(_ASYMMETRIC)}"
-            raise ConfigurationError(message)
-        if not 0 <= leeway <= _MAX_LEEWAY:
-            message = f"leeway must be between 0 and {_MAX_LEEWAY} seconds"
-            raise ConfigurationError(message)
-        if isinstance(required_scopes, str):
-            message = "required_scopes must be a list of scopes"
-            raise ConfigurationError(message)
-        self._issuer = issuer
-        self._audience = audience
-        self._leeway = leeway
-        self._required_scopes = frozenset(required_scopes)
-        self._tenant_claim = tenant_claim
-        self._keys = _import(jwks)
-        self._registry = JWSRegistry(algorithms=list(algorithms), strict_check_header=False)
+        self._algorithms = select(algorithms)
+        self._signer = signer
+        self._types = _types(typ)
+        self._rules = ClaimRules(
+            issuer=issuer,
+            audience=None if audience is None else audiences_of(audience),
+            required=_RFC9068_CLAIMS if self._types <= {"at+jwt"} else frozenset({"iss", "exp"}),
+            exact=required_claims,
+            leeway=leeway,
+            audience_claim=audience_claim,
+            subject_claim=subject_claim,
+            scope_claim=path_of(scope_claim, "scope_claim"),
+            tenant_claim=None if tenant_claim is None else path_of(tenant_claim, "tenant_claim"),
+        )
+        self._required_scopes = scopes_of(required_scopes)
+        self._header = TokenHeader(header)
+        self._keys = self._key_source(jwks, jwks_url)
+        self._cache = TokenCache[Principal](cache_size)
+        self._cached_for: Keys | None = None
 
     @property
     def challenge(self) -> str:
-        """`Bearer`."""
-        return _CHALLENGE
+        """`Bearer`, with a realm."""
+        return CHALLENGE
 
-    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
-        """Return the subject of the bearer token, or None if the request carries none.
+    async def warm(self) -> None:
+        """Fetch the keys now, so that the first request need not.
 
         Raises:
-            InvalidRequestError: There are two `Authorization` headers (RFC 6750 §3.1).
+            UnavailableError: The provider does not answer with any; the log says how.
+        """
+        await self._keys.load()
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
+        """Return the subject of the token, or None if the request carries none.
+
+        Raises:
+            MalformedCredentialsError: There are two tokens.
             InvalidTokenError: The token is malformed, forged, expired, or meant for somebody else.
             InsufficientScopeError: The token lacks a scope.
+            UnavailableError: There are no keys to verify it by.
         """
-        values = list(header_values(connection.scope, b"authorization"))
-        if len(values) > 1:
-            raise InvalidRequestError
-        scheme, _, token = (values[0] if values else b"").partition(b" ")
-        if scheme.lower() != b"bearer":
-            return None
-        principal = self._principal(self._verified(token.strip(b" ")))
+        token = self._header.token(connection)
+        return None if token is None else await self.verify(token)
+
+    async def verify(self, token: bytes) -> Principal:
+        """Return the subject of a token, wherever it came from.
+
+        Args:
+            token: What the client sent, untrusted.
+
+        Raises:
+            RequestError: As `authenticate`.
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise InvalidTokenError(CHALLENGE, "too long")
+        keys = self._keys.current()
+        if keys is None:
+            self._stated(token)  # what is not of this issuer never waits for its keys
+            keys = await self._keys.load()
+        if keys is not self._cached_for:
+            self._cache.clear()
+            self._cached_for = keys
+        now, key = time.time(), TokenCache.key(token)
+        principal = self._cache.get(key, now)
+        if principal is None:
+            principal = await self._verified(token, keys, now)
+            self._cache.put(key, principal, min(now + _CACHE_SECONDS, principal.expires_at or 0))
         if not self._required_scopes <= principal.scopes:
-            raise InsufficientScopeError(sorted(self._required_scopes))
+            raise InsufficientScopeError(sorted(self._required_scopes), principal=principal)
         return principal
 
-    def _verified(self, token: bytes) -> Mapping[str, Any]:
-        """Return the claims of a token whose signature and type hold."""
+    async def _verified(self, token: bytes, keys: Keys, now: float) -> Principal:
+        jws, claims = self._stated(token)
+        # Nothing of this is to be believed yet, but without it there is no need to look for a key.
+        if _media_type(jws.header.get("typ")) not in self._types:
+            raise InvalidTokenError(CHALLENGE, "typ")
+        if reason := self._rules.refusal(claims, now):
+            raise InvalidTokenError(CHALLENGE, reason)
         try:
-            decoded = jwt.decode(token, self._keys, registry=self._registry)
-        except Exception:  # noqa: BLE001 - hostile tokens raise more than the library's own errors
-            raise InvalidTokenError(_CHALLENGE) from None
-        kind = decoded.header.get("typ")
-        claims: Any = decoded.claims  # joserfc 1.6 hands over any JSON value
-        if (
-            not isinstance(claims, dict)
-            or not isinstance(kind, str)
-            or kind.lower() not in _ACCESS_TOKEN_TYPES
-            or "crit" in decoded.header
-        ):
-            raise InvalidTokenError(_CHALLENGE)
-        return cast("dict[str, Any]", claims)
+            jws.verified_by(keys, self._algorithms)
+        except UnknownKeyError:
+            newer = await self._keys.newer(keys, jws.header.get("kid"))
+            if newer is keys:
+                raise
+            jws.verified_by(newer, self._algorithms)
+        return self._rules.principal(claims, "jwt")
 
-    def _principal(self, claims: Mapping[str, Any]) -> Principal:
-        """Return who the claims speak of, if they hold now and here."""
-        audience: Any = claims.get("aud")
-        is_for_us = audience == self._audience or (isinstance(audience, list) and self._audience in audience)
-        subject, expires_at = claims.get("sub"), claims.get("exp")
-        tenant = None if self._tenant_claim is None else claims.get(self._tenant_claim)
-        now = time.time()
-        if (
-            claims.get("iss") != self._issuer
-            or not is_for_us
-            or not _is_text(subject)
-            or not _is_time(expires_at)
-            or expires_at + self._leeway <= now
-            or not _is_past(claims.get("nbf", 0), now + self._leeway)
-            or not _is_past(claims.get("iat", 0), now + self._leeway)
-            or "cnf" in claims
-            or (self._tenant_claim is not None and not _is_text(tenant))
-        ):
-            raise InvalidTokenError(_CHALLENGE)
-        scope = claims.get("scope", "")
-        return Principal(
-            issuer=self._issuer,
-            subject=subject,
-            tenant=tenant,
-            scopes=frozenset(scope.split() if isinstance(scope, str) else ()),
-            claims=claims,
-            expires_at=expires_at + self._leeway,
-            method="jwt",
-        )
+    def _stated(self, token: bytes) -> tuple[CompactJWS, Mapping[str, Any]]:
+        """Return what a token states, which is not to be believed before its signature has been verified.
+
+        Raises:
+            ForeignTokenError: That it is somebody else's.
+            InvalidTokenError: It is malformed.
+        """
+        jws = parse(token, padded=self._signer is not None)
+        try:
+            claims = parse_object(jws.payload)
+        except ValueError:
+            raise InvalidTokenError(CHALLENGE, "malformed") from None
+        if self._signer is not None:
+            claims |= {name: jws.header[name] for name in ("iss", "exp") if name in jws.header}
+        if claims.get("iss") != self._rules.issuer:
+            raise ForeignTokenError(CHALLENGE, "iss")
+        if self._signer is not None and jws.header.get("signer") != self._signer:
+            raise ForeignTokenError(CHALLENGE, "signer")
+        return jws, claims
+
+    def _key_source(self, jwks: Mapping[str, Any] | RemoteJWKS | None, jwks_url: str | None) -> KeySource:
+        """Return where the keys come from.
+
+        Raises:
+            ConfigurationError: That is said twice, or a JWKS holds no key to go by, or a private one.
+        """
+        symmetric = any(algorithm.min_secret_bytes for algorithm in self._algorithms.values())
+        if jwks is not None and jwks_url is not None:
+            message = "jwks and jwks_url exclude each other"
+            raise ConfigurationError(message)
+        if symmetric and not isinstance(jwks, Mapping):
+            message = "HMAC needs a jwks of secrets: none may ever be fetched"
+            raise ConfigurationError(message)
+        if isinstance(jwks, RemoteJWKS):
+            if jwks.issuer not in {None, self._rules.issuer}:
+                message = f"jwks are the keys of {jwks.issuer!r}, not of {self._rules.issuer!r}"
+                raise ConfigurationError(message)
+            return jwks
+        if jwks_url is not None and jwks_url.endswith(PLACE):
+            return KeysByKid(jwks_url)
+        if jwks is None and jwks_url is None and not is_safe_url(self._rules.issuer):
+            message = (
+                f"issuer must be an https URL for its keys to be discovered, not {self._rules.issuer!r}: "
+            )
+            raise ConfigurationError(message + "otherwise give jwks or jwks_url")
+        if jwks is None:
+            return RemoteJWKS(issuer=self._rules.issuer, url=jwks_url)
+        return StaticKeys(_static(jwks, symmetric=symmetric))
 
 
-def _import(jwks: Mapping[str, Any]) -> KeySet:
+def _static(jwks: object, *, symmetric: bool) -> Keys:
     try:
-        keys = KeySet.import_key_set(cast("KeySetSerialization", jwks))
-    except Exception as error:
-        message = "jwks is not a JWKS of public keys"
+        keys = Keys(jwks, symmetric=symmetric)
+    except ValueError as error:
+        message = f'jwks: {error}; it is {{"keys": [...]}}, and an address goes into jwks_url'
         raise ConfigurationError(message) from error
-    if not keys.keys or any(key.key_type not in _ASYMMETRIC_KEY_TYPES or key.is_private for key in keys):
-        message = "jwks must hold public keys, and nothing else"
-        raise ConfigurationError(message)
-    if any(isinstance(key, RSAKey) and key.public_key.key_size < _MIN_RSA_BITS for key in keys):
-        message = f"an RSA key in jwks has less than {_MIN_RSA_BITS} bits"
+    if not keys or any(reason in _SECRETS for _, reason in keys.rejected):
+        found = ", ".join(f"key {index}: {reason}" for index, reason in keys.rejected) or "it is empty"
+        message = f"jwks must hold keys that can verify a signature, and no secrets beside them ({found})"
         raise ConfigurationError(message)
     return keys
 
 
-def _is_text(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and value != ""
+def _types(typ: Sequence[str | None]) -> frozenset[str | None]:
+    """Return the accepted types as `_media_type` spells them.
+
+    Raises:
+        ConfigurationError: There is none, or it is no list.
+    """
+    is_list = isinstance(typ, Iterable) and not isinstance(typ, str)
+    types = frozenset(map(_media_type, typ)) if is_list else frozenset[str | None]()
+    if not types or "" in types:
+        message = f'typ must be a list of types, such as ("at+jwt",), not {typ!r}'
+        raise ConfigurationError(message)
+    return types
 
 
-def _is_time(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME
-
-
-def _is_past(value: object, now: float) -> bool:
-    return _is_time(value) and value <= now
+def _media_type(typ: object) -> str | None:
+    """Return a `typ` in its short form (RFC 7515 §4.1.9); what is no text is a type that nobody accepts."""
+    if typ is None:
+        return None
+    return typ.lower().removeprefix("application/") if isinstance(typ, str) else ""

@@ -4,17 +4,30 @@ connection → authenticator → principal → app
                           ↘ 401, 403
 """
 
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
-from starlette.authentication import AuthCredentials
+from starlette.authentication import AuthCredentials, AuthenticationBackend
 from starlette.requests import HTTPConnection
 
 from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send
-from chatkit_prod.errors import AuthenticationError, ConfigurationError, RequestError, problem
+from chatkit_prod.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    InsufficientScopeError,
+    InternalError,
+    as_request_error,
+)
 from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.options import awaited, listed
+from chatkit_prod.principal import Principal
+from chatkit_prod.refusal import expects_events, refuse, refuse_stream
 from chatkit_prod.state import RequestState
 
+from .audit import audit
 from .authenticator import Authenticator
+from .backend import as_authenticator
+from .claims import scopes_of
 
 
 class AuthMiddleware:
@@ -22,25 +35,38 @@ class AuthMiddleware:
 
     Args:
         app: The ASGI app to wrap.
-        authenticator: Finds out who is asking. When it fails with anything but a refusal, nobody is
-            let in, and the exception goes to the server.
+        authenticator: Finds out who is asking; Starlette's `AuthenticationBackend` counts as one. When
+            it fails with anything but a refusal, nobody is let in.
+        required_scopes: Scopes that every caller must have, all of them.
+        exempt: Paths that are let through unasked, such as `/healthz`; each is compared as a whole.
 
     Raises:
-        ConfigurationError: The authenticator is none, or `app` holds a layer that belongs outside.
+        ConfigurationError: The authenticator is none, a scope or a path is not one, or `app` holds a
+            layer that belongs outside.
 
     Sets:
-        `state.principal`, and as Starlette's convention has it `scope["user"]` and `scope["auth"]`.
+        `state.principal`, and as Starlette's convention has it `scope["user"]` and `scope["auth"]`;
+        one record on the logger `chatkit_prod.audit`, whose `chatkit` attribute holds its fields.
     """
 
     layer: ClassVar = Layer.AUTH
 
-    def __init__(self, app: ASGIApp, *, authenticator: Authenticator) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        authenticator: Authenticator | AuthenticationBackend,
+        required_scopes: Sequence[str] = (),
+        exempt: Collection[str] = (),
+    ) -> None:
         require_inside(self, app)
-        if isinstance(authenticator, type) or not isinstance(authenticator, Authenticator):
-            message = f"authenticator must be an Authenticator, not {authenticator!r}"
-            raise ConfigurationError(message)
         self.app = app
-        self._authenticator = authenticator
+        self._authenticator = as_authenticator(authenticator)
+        self._required_scopes = scopes_of(required_scopes)
+        self._exempt = frozenset(listed(exempt, "exempt"))
+        if not all(path.startswith("/") and "*" not in path for path in self._exempt):
+            message = f"exempt must be a list of whole paths, each with a slash in front, not {exempt!r}"
+            raise ConfigurationError(message)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate one request; a WebSocket is refused."""
@@ -52,15 +78,37 @@ class AuthMiddleware:
             return
         scope, state = RequestState.seed(scope)
         state.connection = HTTPConnection(scope)
+        if scope["path"] in self._exempt:
+            audit(state, "exempt")
+            await self.app(scope, receive, send)
+            return
         try:
-            principal = await self._authenticator.authenticate(state.connection)
-            if principal is None:
-                raise AuthenticationError(self._authenticator.challenge)
-        except RequestError as refusal:
-            state.outcome = "refused"
-            response = problem(refusal, request_id=state.request_id, translate=state.translations.gettext)
+            principal = await self._admitted(state)
+        except Exception as error:  # noqa: BLE001 - whatever happens, nobody is let in
+            refusal = as_request_error(error)
+            if isinstance(refusal, InsufficientScopeError) and refusal.principal is not None:
+                state.principal = refusal.principal
+            audit(state, "failed" if isinstance(refusal, InternalError) else "refused", refusal)
+            response = refuse_stream(error, state) if expects_events(scope) else refuse(error, state)
             await response(scope, receive, send)
             return
         state.principal = principal
+        audit(state, "allowed")
         user = {"user": principal, "auth": AuthCredentials(sorted(principal.scopes))}
         await self.app({**scope, **user}, receive, send)
+
+    async def _admitted(self, state: RequestState) -> Principal:
+        """Return who is asking.
+
+        Raises:
+            RequestError: Nobody, or nobody who may come in.
+        """
+        principal = await awaited(self._authenticator.authenticate(state.connection), "authenticate")
+        if principal is None:
+            raise AuthenticationError(self._authenticator.challenge)
+        if not isinstance(principal, Principal):
+            message = f"{type(self._authenticator).__name__} must return a Principal"
+            raise ConfigurationError(message)
+        if not self._required_scopes <= principal.scopes:
+            raise InsufficientScopeError(sorted(self._required_scopes), principal=principal)
+        return principal

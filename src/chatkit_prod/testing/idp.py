@@ -1,11 +1,12 @@
 """A small identity provider on the spot: keys, a JWKS, tokens."""
 
+import json
 import time
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, KeyParameters, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -49,7 +50,7 @@ class LocalIdentityProvider:
             subject: The user.
             scopes: Ends up in `scope`.
             expires_in: Seconds until `exp`; negative for a token that has expired.
-            header: Header parameters to add or replace.
+            header: Header parameters to add or replace; None leaves one out.
             claims: Claims to add or replace; None leaves one out.
         """
         now = time.time()
@@ -63,10 +64,15 @@ class LocalIdentityProvider:
             "jti": uuid.uuid4().hex,
             "scope": " ".join(scopes),
         } | claims
-        present = {name: value for name, value in payload.items() if value is not None}
-        head = {"alg": self.algorithm, "typ": "at+jwt", "kid": self._key.kid} | (header or {})
+        head: dict[str, Any] = {"alg": self.algorithm, "typ": "at+jwt", "kid": self._key.kid} | (header or {})
         registry = JWSRegistry(algorithms=[self.algorithm], strict_check_header=False)
-        return jwt.encode(head, present, self._key, registry=registry)
+        return jws.serialize_compact(
+            _present(head), json.dumps(_present(payload)), self._key, registry=registry
+        )
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def _generate(algorithm: str) -> RSAKey | ECKey | OKPKey:

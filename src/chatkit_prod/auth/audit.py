@@ -1,0 +1,43 @@
+"""One record for every decision about who may come in, on the logger `chatkit_prod.audit`."""
+
+import json
+import logging
+from typing import Literal
+
+from chatkit_prod.errors import RequestError
+from chatkit_prod.state import RequestState
+
+Decision = Literal["allowed", "refused", "failed", "exempt"]
+"""`failed`: the question could not be answered, which lets nobody in; `exempt`: it was not asked."""
+
+logger = logging.getLogger("chatkit_prod.audit")
+
+
+def audit(state: RequestState, decision: Decision, refusal: RequestError | None = None) -> None:
+    """Record who was let in, or why somebody was not; never a credential.
+
+    Args:
+        state: Knows who asks, if anybody does, and the request id, by which the record meets the
+            access record and the trace.
+        decision: What was decided.
+        refusal: What the client is told; its `reason` is what the client is not told.
+    """
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    principal, _, _ = state.peek()
+    fields = {
+        "decision": decision,
+        "issuer": principal.issuer if principal else None,
+        "user_id": principal.subject if principal else None,
+        "tenant": principal.tenant if principal else None,
+        "method": principal.method if principal else None,
+        "key_id": principal.claims.get("key_id") if principal and principal.method == "api_key" else None,
+        "status": refusal.status if refusal else None,
+        "code": refusal.code if refusal else None,
+        "reason": refusal.reason if refusal else None,
+        "request_id": state.request_id,
+    }
+    text = " ".join(
+        f"{name}={json.dumps(value, default=str)}" for name, value in fields.items() if value is not None
+    )
+    logger.info("%s", text, extra={"chatkit": fields})

@@ -1,0 +1,211 @@
+"""What a verified statement about a token must say, and whom it speaks of. No I/O, no clock.
+
+RFC 7519 §4.1, RFC 7662 §2.2, RFC 8725 §3.8 to §3.12, RFC 9068 §2.2 and §4.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeGuard, cast
+
+from chatkit_prod.errors import ConfigurationError
+from chatkit_prod.options import listed
+from chatkit_prod.principal import Principal
+
+ClaimPath = str | Sequence[str]
+"""The name of a claim, or the names on the way to a member of it, such as `("realm_access", "roles")`."""
+
+_MAX_LEEWAY = 300
+_MAX_TIME = 1e12
+_SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRules:
+    """What holds for every token that one authenticator accepts.
+
+    Args:
+        issuer: The exact `iss`.
+        audience: What the audience claim must contain, one of them; None where that is not checked.
+        required: Claims that must be there.
+        exact: Claims that must have one value, such as `{"token_use": "access"}`.
+        leeway: Seconds by which the clocks may differ, at most 300.
+        audience_claim: Where the audience stands.
+        subject_claim: Where the user's id stands.
+        scope_claim: Where the scopes stand: text with spaces, or a list.
+        tenant_claim: Where the tenant stands; a token without it is refused.
+
+    Raises:
+        ConfigurationError: One of these is empty or out of range.
+    """
+
+    issuer: str
+    audience: frozenset[str] | None
+    required: frozenset[str] = frozenset()
+    exact: Mapping[str, object] = field(default_factory=dict[str, object])
+    leeway: float = 30.0
+    audience_claim: str = "aud"
+    subject_claim: str = "sub"
+    scope_claim: ClaimPath = "scope"
+    tenant_claim: ClaimPath | None = None
+
+    def __post_init__(self) -> None:
+        names = (self.issuer, self.audience_claim, self.subject_claim)
+        if not all(map(is_text, names)):
+            message = "issuer, audience_claim and subject_claim must be text, and not empty"
+            raise ConfigurationError(message)
+        if self.audience is not None and (not self.audience or not all(map(is_text, self.audience))):
+            message = "audience must be the name of this service at the issuer, and not empty"
+            raise ConfigurationError(message)
+        if not isinstance(self.exact, Mapping) or not _is_json(self.exact):
+            message = f"required_claims must map claims to their values in JSON, not {self.exact!r}"
+            raise ConfigurationError(message)
+        if not is_time(self.leeway) or not 0 <= self.leeway <= _MAX_LEEWAY:
+            message = f"leeway must be between 0 and {_MAX_LEEWAY} seconds"
+            raise ConfigurationError(message)
+
+    def refusal(self, claims: Mapping[str, Any], now: float) -> str | None:
+        """Return why the claims do not hold here and now, or None if they do.
+
+        Args:
+            claims: What the issuer has said, and nobody else.
+            now: Seconds since the epoch.
+        """
+        if not claims.keys() >= self.required:
+            return "claim missing"
+        if "iss" in claims and claims["iss"] != self.issuer:
+            return "iss"
+        if self.audience is not None and self.audience.isdisjoint(
+            _audiences(claims.get(self.audience_claim))
+        ):
+            return "aud"
+        if any(
+            name not in claims or _text_of(claims[name]) != _text_of(value)
+            for name, value in self.exact.items()
+        ):
+            return "claim value"
+        if "cnf" in claims:  # bound to a key of the client, which a bearer has not shown (RFC 9449 §7.1)
+            return "cnf"
+        if not is_text(claims.get(self.subject_claim)):
+            return "sub"
+        if self.tenant_claim is not None and not is_text(_at(claims, self.tenant_claim)):
+            return "tenant"
+        return self._untimely(claims, now)
+
+    def _untimely(self, claims: Mapping[str, Any], now: float) -> str | None:
+        for name in ("exp", "nbf", "iat"):
+            if name in claims and not is_time(claims[name]):
+                return name
+        if "exp" in claims and claims["exp"] + self.leeway <= now:
+            return "expired"
+        if claims.get("nbf", now) > now + self.leeway or claims.get("iat", now) > now + self.leeway:
+            return "not yet valid"
+        return None
+
+    def principal(self, claims: Mapping[str, Any], method: str) -> Principal:
+        """Return whom the claims speak of.
+
+        Args:
+            claims: For which `refusal` has found nothing.
+            method: How the caller proved it.
+        """
+        return Principal(
+            issuer=self.issuer,
+            subject=claims[self.subject_claim],
+            tenant=None if self.tenant_claim is None else _at(claims, self.tenant_claim),
+            scopes=_scopes(_at(claims, self.scope_claim)),
+            claims=_frozen(claims),
+            expires_at=claims["exp"] + self.leeway if "exp" in claims else None,
+            method=method,
+        )
+
+
+def audiences_of(audience: object) -> frozenset[str]:
+    """Return the audience option of an authenticator as a set.
+
+    Raises:
+        ConfigurationError: It is neither a name nor a list of names.
+    """
+    return frozenset(listed([audience] if isinstance(audience, str) else audience, "audience"))
+
+
+def path_of(path: Any, name: str) -> ClaimPath:
+    """Return where a claim stands.
+
+    Raises:
+        ConfigurationError: It is neither the name of a claim nor a list of names.
+    """
+    found = path if isinstance(path, str) else listed(path, name)
+    if not found:
+        message = f"{name} must be the name of a claim, or the names on the way to it"
+        raise ConfigurationError(message)
+    return found
+
+
+def scopes_of(scopes: Sequence[str]) -> frozenset[str]:
+    """Return the scopes option of an authenticator or a layer as a set.
+
+    Raises:
+        ConfigurationError: It is not a list of scopes as RFC 6749 §3.3 spells them.
+    """
+    found = listed(scopes, "required_scopes")
+    for scope in found:
+        if not _SCOPE_CHARACTERS.issuperset(scope):
+            message = f"required_scopes: {scope!r} is not a scope"
+            raise ConfigurationError(message)
+    return frozenset(found)
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text, and not empty."""
+    return isinstance(value, str) and value != ""
+
+
+def _frozen(value: Any) -> Any:
+    """Return claims that no request can change for the next one with the same token."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value)
+        return MappingProxyType({name: _frozen(member) for name, member in members.items()})
+    if isinstance(value, list):
+        return tuple(map(_frozen, cast("Sequence[Any]", value)))
+    return value
+
+
+def _at(claims: Mapping[str, Any], path: ClaimPath) -> Any:
+    value: Any = claims
+    for name in (path,) if isinstance(path, str) else path:
+        value = cast("Mapping[str, Any]", value).get(name) if isinstance(value, Mapping) else None
+    return value
+
+
+def _audiences(value: object) -> Iterable[object]:
+    """Return the members of an audience claim; what is neither text nor a list of texts has none."""
+    if isinstance(value, str):
+        return (value,)
+    members = cast("list[object]", value) if isinstance(value, list) else []
+    return members if all(isinstance(member, str) for member in members) else ()
+
+
+def _scopes(value: object) -> frozenset[str]:
+    if isinstance(value, str):
+        return frozenset(value.split(" ")) - {""}
+    members = cast("list[object]", value) if isinstance(value, list) else []
+    return frozenset(member for member in members if is_text(member))
+
+
+def _text_of(value: object) -> str:
+    """Return a value as JSON spells it, where neither 1 nor "true" is true."""
+    return json.dumps(value, sort_keys=True)
+
+
+def _is_json(value: Mapping[str, object]) -> bool:
+    try:
+        return bool(_text_of(dict(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a time in seconds since the epoch (RFC 7519 §2), and not in milliseconds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME

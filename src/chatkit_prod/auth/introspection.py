@@ -1,0 +1,160 @@
+"""Asking an issuer what a token means: RFC 7662 §2."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+from urllib.parse import quote_plus
+from weakref import WeakKeyDictionary
+
+import httpx2
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+
+from chatkit_prod.errors import ConfigurationError, UnavailableError
+from chatkit_prod.options import seconds
+
+from .claims import is_text
+from .fetch import tls_context
+from .single_flight import SingleFlight
+from .strict_json import parse_object
+from .urls import is_loopback_url, is_safe_url, shown
+
+logger = logging.getLogger("chatkit_prod")
+
+_BASIC = "client_secret_basic"
+_METHODS = (_BASIC, "client_secret_post")
+_MAX_ANSWER_BYTES = 64 * 1024
+_MAX_CONNECTIONS = 20
+_OK = 200
+_BAD_REQUEST = 400
+_UNSUPPORTED = "unsupported_token_type"
+"""What an issuer says that looks up its opaque tokens alone, and was asked about a JWT (RFC 7009 §2.2.1)."""
+
+
+class Answer(NamedTuple):
+    """What an issuer has said about a token.
+
+    Args:
+        claims: The members of its answer.
+        asked_at: Seconds since the epoch at which it was asked.
+    """
+
+    claims: Mapping[str, Any]
+    asked_at: float
+
+
+class Introspection:
+    """Asks one issuer, signed in as one client, and once for each token at a time.
+
+    Args:
+        url: The introspection endpoint: `https`, or on this machine.
+        client_id: Who asks.
+        client_secret: The proof; never logged.
+        auth_method: How it is sent: `client_secret_basic` or `client_secret_post`.
+        timeout: Seconds for one question, with the wait for a free connection.
+
+    Raises:
+        ConfigurationError: One of these cannot be used.
+    """
+
+    def __init__(
+        self, *, url: str, client_id: str, client_secret: str, auth_method: str, timeout: float
+    ) -> None:
+        if not is_safe_url(url):
+            message = f"introspection_url must be an https URL, or one of this machine, not {shown(url)}"
+            raise ConfigurationError(message)
+        if not is_text(client_id) or not is_text(client_secret):
+            message = (
+                "client_id and client_secret must be text, and not empty: the issuer has to know who asks"
+            )
+            raise ConfigurationError(message)
+        if auth_method not in _METHODS:
+            message = f"auth_method must be one of {', '.join(_METHODS)}"
+            raise ConfigurationError(message)
+        self._url = url
+        # In a header, both are encoded like a form (RFC 6749 §2.3.1), which Authlib leaves to us.
+        encode = quote_plus if auth_method == _BASIC else str
+        self._credentials = (encode(client_id), encode(client_secret))
+        self._auth_method = auth_method
+        self._timeout = seconds(timeout, "timeout")
+        self._questions = SingleFlight[bytes, Answer]()
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+
+    async def ask(self, key: bytes, token: bytes, now: float) -> Answer:
+        """Return what the issuer says about a token; who asks at the same time gets the same answer.
+
+        Args:
+            key: Of the token.
+            token: As the client sent it, untrusted; visible ASCII.
+            now: Seconds since the epoch.
+
+        Raises:
+            UnavailableError: The issuer does not answer, or not with a JSON object.
+        """
+        return await asyncio.shield(
+            self._questions.start(key, partial(self._ask, token.decode("ascii"), now))
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections to the issuer, those of this event loop."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    async def _ask(self, token: str, now: float) -> Answer:
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer: httpx2.Response = await self._client().introspect_token(
+                    self._url,
+                    token=token,
+                    token_type_hint="access_token",  # noqa: S106 - the kind of a token
+                    headers={"accept": "application/json", "accept-encoding": "identity"},
+                )
+            return Answer(_content(answer), now)
+        except (httpx2.HTTPError, AuthlibBaseError, OSError, ValueError) as error:
+            # Only our own errors have texts that hold nothing of an answer.
+            reason = (str(error) if type(error) is ValueError else "") or type(error).__name__
+            logger.error("%s could not be asked: %s", self._url, reason)  # noqa: TRY400
+            raise UnavailableError("introspection") from None
+
+    def _client(self) -> Any:
+        """Return the client of this event loop: connections of another one cannot be used."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients[loop] = AsyncOAuth2Client(
+                *self._credentials,
+                token_endpoint_auth_method=self._auth_method,
+                timeout=self._timeout,
+                limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS),
+                follow_redirects=False,
+                event_hooks={"response": [_refuse_compressed]},
+                verify=tls_context(),
+                trust_env=not is_loopback_url(self._url),  # a proxy is somewhere else
+            )
+        return self._clients[loop]
+
+
+async def _refuse_compressed(answer: httpx2.Response) -> None:
+    """Refuse to inflate what we did not ask to be compressed; it may be any size inside."""
+    if answer.headers.get("content-encoding", "identity") != "identity":
+        message = "a compressed answer"
+        raise ValueError(message)
+
+
+def _content(answer: httpx2.Response) -> dict[str, Any]:
+    """Return the answer of the issuer.
+
+    Raises:
+        ValueError: It is no answer to our question, or too large.
+    """
+    if len(answer.content) > _MAX_ANSWER_BYTES:
+        message = f"more than {_MAX_ANSWER_BYTES} bytes"
+        raise ValueError(message)
+    if answer.status_code == _BAD_REQUEST and parse_object(answer.content).get("error") == _UNSUPPORTED:
+        return {"active": False}
+    if answer.status_code != _OK:
+        message = f"status {answer.status_code}"
+        raise ValueError(message)
+    return parse_object(answer.content)

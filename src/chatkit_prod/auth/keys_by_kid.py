@@ -1,0 +1,113 @@
+"""The keys of AWS's load balancers, each under a URL of its own, in PEM."""
+
+import asyncio
+import logging
+import math
+import re
+from functools import partial
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+from joserfc.jwk import ECKey
+
+from chatkit_prod.errors import ConfigurationError, UnavailableError
+from chatkit_prod.options import seconds
+
+from .fetch import FetchError, fetch
+from .keys import Keys
+from .single_flight import SingleFlight
+from .urls import is_safe_url
+
+logger = logging.getLogger("chatkit_prod")
+
+PLACE = "{kid}"
+
+_KID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MAX_KEYS = 20
+
+
+class KeysByKid:
+    """Fetches a key when the first token names it, and keeps it.
+
+    Args:
+        url: Where, with `/{kid}` at the end of its path: `https`, or on this machine.
+        cooldown: Seconds between two fetches, however many keys are named.
+        timeout: Seconds for one fetch.
+        client: With which to fetch; a new one each time if None.
+
+    Raises:
+        ConfigurationError: The URL cannot be used, or the seconds are not positive.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        cooldown: float = 10.0,
+        timeout: float = 5.0,
+        client: httpx2.AsyncClient | None = None,
+    ) -> None:
+        if url.count(PLACE) != 1 or not is_safe_url(url.replace(PLACE, "kid")):
+            message = f"a URL of keys is https, and has one {PLACE}, not {url!r}"
+            raise ConfigurationError(message)
+        if not urlsplit(url).path.endswith(f"/{PLACE}"):
+            message = f"the path of a URL of keys ends with /{PLACE}, not {url!r}"
+            raise ConfigurationError(message)
+        self._url = url
+        self._cooldown = seconds(cooldown, "cooldown")
+        self._timeout = seconds(timeout, "timeout")
+        self._client = client
+        self._documents: list[dict[str, Any]] = []
+        self._keys = Keys({"keys": []})
+        self._next_fetch_at = -math.inf
+        self._fetches = SingleFlight[str, None]()
+
+    def current(self) -> Keys:
+        """Return the keys that have been named so far."""
+        return self._keys
+
+    async def load(self) -> Keys:
+        """Return the same: there is none before a token names it."""
+        return self._keys
+
+    async def newer(self, _known: Keys, kid: str | None, /) -> Keys:
+        """Return the keys with the one that a token names, if there is such a key, and it is time.
+
+        Args:
+            kid: Which key it names, untrusted.
+
+        Raises:
+            UnavailableError: There is no answer.
+        """
+        if kid is None or not _KID.fullmatch(kid) or kid in self._keys:
+            return self._keys
+        fetch_of_key = self._fetches.running(kid)
+        if fetch_of_key is None and monotonic() >= self._next_fetch_at:
+            self._next_fetch_at = monotonic() + self._cooldown
+            fetch_of_key = self._fetches.start(kid, partial(self._fetch, kid))
+        if fetch_of_key is not None:
+            await asyncio.shield(fetch_of_key)
+        return self._keys
+
+    async def _fetch(self, kid: str) -> None:
+        url = self._url.replace(PLACE, kid)
+        try:
+            pem = await fetch(url, timeout_seconds=self._timeout, client=self._client)
+        except FetchError as error:
+            logger.error("key %s could not be fetched: %s", kid, error)  # noqa: TRY400
+            raise UnavailableError("keys", retry_after=math.ceil(self._cooldown)) from None
+        document = None if pem is None else _document(pem, kid)
+        if document is not None and kid in Keys({"keys": [document]}):
+            self._documents = [*self._documents, document][-_MAX_KEYS:]
+            self._keys = Keys({"keys": self._documents})
+
+
+def _document(pem: bytes, kid: str) -> dict[str, Any] | None:
+    """Return a key as a JWK, or None if it is none."""
+    try:
+        return {**ECKey.import_key(pem).as_dict(private=False), "kid": kid}
+    except Exception as error:  # noqa: BLE001 - what is no key may be odd in ways that raise
+        logger.error("key %s is none: %s", kid, type(error).__name__)  # noqa: TRY400
+        return None

@@ -1,0 +1,63 @@
+"""What an app passes in, checked: at construction where that can be, and otherwise at the first use."""
+
+import inspect
+import math
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, TypeVar, cast
+
+from .errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+def seconds(value: Any, name: str) -> float:
+    """Return a positive number of seconds.
+
+    Raises:
+        ConfigurationError: It is something else, or has no end.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        message = f"{name} must be a positive number of seconds, not {value!r}"
+        raise ConfigurationError(message)
+    return value
+
+
+def boolean(value: Any, name: str) -> bool:
+    """Return true or false.
+
+    Raises:
+        ConfigurationError: It is something else.
+    """
+    if not isinstance(value, bool):
+        message = f"{name} must be true or false, not {value!r}"
+        raise ConfigurationError(message)
+    return value
+
+
+def listed(value: Any, name: str) -> tuple[str, ...]:
+    """Return a list of texts, none of them empty.
+
+    Raises:
+        ConfigurationError: It is something else; one text alone is a list of letters, and never meant.
+    """
+    is_list = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    items = tuple(cast("Iterable[object]", value)) if is_list else (None,)
+    texts = tuple(item for item in items if isinstance(item, str) and item)
+    if len(texts) < len(items):
+        message = f"{name} must be a list of texts, not {value!r}"
+        raise ConfigurationError(message)
+    return texts
+
+
+async def awaited(value: Awaitable[T], name: str) -> T:
+    """Await what an app's own code has returned.
+
+    Raises:
+        ConfigurationError: It is nothing to await: the app's function is not async.
+    """
+    if not inspect.isawaitable(value):
+        message = (
+            f"{name} must be async: it returned {type(cast('object', value)).__name__}, nothing to await"
+        )
+        raise ConfigurationError(message)
+    return await value

@@ -1,0 +1,208 @@
+"""New keys are noticed within one request, and whoever makes up keys gets nothing out of it."""
+
+import asyncio
+import random
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncGenerator, Iterator
+from itertools import pairwise
+from statistics import median
+
+import pytest
+from joserfc.jws import serialize_compact
+
+from chatkit_prod.asgi import ASGIApp
+from chatkit_prod.auth import JWTBearer
+from chatkit_prod.auth.jws import UnknownKeyError, parse
+from chatkit_prod.auth.keys import Keys
+from chatkit_prod.errors import InvalidTokenError, UnavailableError
+from tests.auth.issuer import (
+    COOLDOWN,
+    JWKS,
+    LIMIT,
+    MAX_AGE,
+    OPENID,
+    REFRESH_AFTER,
+    Clock,
+    Issuer,
+    bearer,
+    foreign,
+    remote,
+    settled,
+    status,
+)
+
+pytestmark = pytest.mark.anyio
+
+RANDOM = random.Random(3)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("chatkit_prod.auth.jwks.monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+async def issuer(clock: Clock) -> AsyncGenerator[Issuer]:
+    async with Issuer.serve() as issuer:
+        yield issuer
+
+
+async def test_a_rotation_is_noticed_within_one_request(issuer: Issuer) -> None:
+    auth = bearer(issuer)
+    await auth.verify(issuer.token())
+    issuer.rotate()
+    tokens = [issuer.token(f"user {number}") for number in range(20)]
+    await asyncio.gather(*map(auth.verify, tokens))
+    assert issuer.requests == [OPENID, JWKS, JWKS]
+
+
+async def test_also_by_a_token_that_names_no_key(issuer: Issuer) -> None:
+    auth = bearer(issuer)
+    await auth.verify(issuer.token())
+    issuer.rotate()
+    payload = parse(issuer.token()).payload
+    await auth.verify(
+        serialize_compact({"alg": "ES256", "typ": "at+jwt"}, payload, issuer.provider._key).encode()
+    )
+
+
+async def test_unknown_keys_are_asked_for_once_per_cooldown(issuer: Issuer, clock: Clock) -> None:
+    auth = bearer(issuer)
+    await auth.verify(issuer.token())
+    for number in range(1, 4):
+        for _ in range(3):
+            with pytest.raises(InvalidTokenError):
+                await auth.verify(foreign(issuer))
+            await auth.verify(issuer.token())
+            assert issuer.requests == [OPENID, JWKS] + [JWKS] * number
+            clock.move(COOLDOWN / 3)
+        clock.move(0.1)
+
+
+async def test_an_unknown_key_does_not_undercut_the_cooldown_of_a_failed_fetch(
+    issuer: Issuer, clock: Clock
+) -> None:
+    keys = remote(issuer)
+    auth = bearer(issuer, keys)
+    await auth.verify(issuer.token())
+    issuer.faults["*"] = status(500)
+    clock.move(REFRESH_AFTER)
+    await auth.verify(issuer.token())
+    await settled(keys)
+    requests = list(issuer.requests)
+    with pytest.raises(UnavailableError):
+        await auth.verify(foreign(issuer))
+    assert issuer.requests == requests
+
+
+async def test_a_new_key_that_could_not_be_asked_for_is_as_soon_as_the_cooldown_is_over(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth = bearer(issuer)
+    await auth.verify(issuer.token())
+    issuer.faults["*"] = status(500)
+    issuer.answering.clear()
+    unknown = asyncio.create_task(auth.verify(foreign(issuer)))
+    await issuer.next_request()
+    clock.move(COOLDOWN / 2)
+    issuer.answering.set()
+    with pytest.raises(UnavailableError):
+        await unknown
+    issuer.faults.clear()
+    issuer.rotate()
+    clock.move(COOLDOWN - 1)
+    with pytest.raises(UnavailableError):
+        await auth.verify(issuer.token())
+    clock.move(1)
+    await auth.verify(issuer.token())
+
+
+async def test_keys_that_somebody_else_has_fetched_meanwhile_are_not_fetched_again(
+    issuer: Issuer, clock: Clock
+) -> None:
+    keys = remote(issuer)
+    known = await keys.load()
+    issuer.rotate()
+    clock.move(MAX_AGE)
+    newer = await keys.load()
+    assert newer is not known
+    assert await keys.newer(known, "any") is newer
+    assert issuer.requests == [OPENID, JWKS, JWKS]
+
+
+async def test_without_any_keys_those_that_are_known_stay(issuer: Issuer) -> None:
+    issuer.faults["*"] = status(500)
+    known = Keys(issuer.jwks)
+    assert await remote(issuer).newer(known, "any") is known
+
+
+# ------------------------------------------------------------------------------------------------ a flood
+
+
+def flood(issuer: Issuer, size: int) -> Iterator[bytes]:
+    """Yield tokens that name keys at random: one in ten well signed, the others not."""
+    _, payload, signature = issuer.token().split(b".")
+    for number in range(size):
+        kid = RANDOM.randbytes(16).hex()
+        if number % 10 == 0:
+            yield issuer.token(header={"kid": kid})
+        else:
+            header = base64url(b'{"alg":"ES256","typ":"at+jwt","kid":"%s"}' % kid.encode())
+            yield b".".join((header, payload, signature))
+
+
+def base64url(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+async def cpu_seconds(auth: JWTBearer, token: bytes, times: int = 1) -> float:
+    """Return what it takes to verify a token, several times at once."""
+    start = time.process_time()
+    await asyncio.gather(*(auth.verify(token) for _ in range(times)))
+    return (time.process_time() - start) / times
+
+
+@pytest.mark.parametrize(
+    ("size", "fault"),
+    [(10_000, None), (2_000, status(500))],
+    ids=["with the provider up", "with the provider down"],
+)
+async def test_a_flood_of_unknown_keys_makes_one_fetch_per_cooldown_and_slows_nobody_down(
+    issuer: Issuer, clock: Clock, size: int, fault: ASGIApp | None
+) -> None:
+    auth, token = bearer(issuer, cache_size=0), issuer.token()
+    await auth.verify(token)
+    usual = [await cpu_seconds(auth, token) for _ in range(500)]
+    if fault is not None:
+        issuer.faults["*"] = fault
+    during, fetches = list[float](), list[float]()
+    for number, unknown in enumerate(flood(issuer, size)):
+        requests = len(issuer.requests)
+        with pytest.raises(InvalidTokenError if fault is None else UnavailableError):
+            await auth.verify(unknown)
+        fetches += [clock.now] * (len(issuer.requests) - requests)
+        if number % 10 == 0:
+            during.append(await cpu_seconds(auth, token))
+        clock.move(COOLDOWN / 1_000)
+    assert len(fetches) in {size // 1_000 - 1, size // 1_000}
+    assert all(later - earlier >= COOLDOWN - 1e-6 for earlier, later in pairwise(fetches))
+    assert median(during) <= 2 * median(usual)
+
+
+async def test_good_tokens_do_not_wait_for_the_fetch_that_unknown_keys_wait_for(issuer: Issuer) -> None:
+    auth, token = bearer(issuer, cache_size=0), issuer.token()
+    await auth.verify(token)
+    usual = [await cpu_seconds(auth, token, 50) for _ in range(11)]
+    issuer.answering.clear()
+    unknown = [asyncio.create_task(auth.verify(token)) for token in flood(issuer, 200)]
+    await issuer.next_request()
+    during = [await asyncio.wait_for(cpu_seconds(auth, token, 50), LIMIT) for _ in range(11)]
+    assert not any(task.done() for task in unknown)
+    issuer.answering.set()
+    answers = await asyncio.gather(*unknown, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {UnknownKeyError}
+    assert issuer.requests == [OPENID, JWKS, JWKS]
+    assert median(during) <= 2 * median(usual)
