@@ -40,13 +40,11 @@ class Principal(BaseUser):
     method: str = ""
 
     def __post_init__(self) -> None:
-        names = (
-            (self.issuer, self.subject) if self.tenant is None else (self.issuer, self.subject, self.tenant)
-        )
-        if not all(isinstance(name, str) and name for name in names):
+        tenant_or_any = self.subject if self.tenant is None else self.tenant
+        if not (_is_name(self.issuer) and _is_name(self.subject) and _is_name(tenant_or_any)):
             message = "issuer, subject and tenant of a Principal must be text, and not empty"
             raise ConfigurationError(message)
-        if not isinstance(self.scopes, frozenset) or not all(isinstance(scope, str) for scope in self.scopes):
+        if not isinstance(self.scopes, frozenset) or not all(map(_is_name, self.scopes)):
             message = 'scopes of a Principal must be a frozenset of texts, such as frozenset({"chat"})'
             raise ConfigurationError(message)
 
@@ -64,3 +62,7 @@ class Principal(BaseUser):
     def identity(self) -> str:
         """The subject, as Starlette's users call it."""
         return self.subject
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""

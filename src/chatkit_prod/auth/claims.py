@@ -16,6 +16,7 @@ from chatkit_prod.principal import Principal
 ClaimPath = str | Sequence[str]
 """The name of a claim, or the names on the way to a member of it, such as `("realm_access", "roles")`."""
 
+_CONTAINERS = (dict, list)
 _MAX_LEEWAY = 300
 _MAX_TIME = 1e12
 _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
@@ -115,7 +116,7 @@ class ClaimRules:
             subject=claims[self.subject_claim],
             tenant=None if self.tenant_claim is None else _at(claims, self.tenant_claim),
             scopes=_scopes(_at(claims, self.scope_claim)),
-            claims=_frozen(claims),
+            claims=_frozen(dict(claims)),
             expires_at=claims["exp"] + self.leeway if "exp" in claims else None,
             method=method,
         )
@@ -164,12 +165,12 @@ def is_text(value: object) -> TypeGuard[str]:
 
 def _frozen(value: Any) -> Any:
     """Return claims that no request can change for the next one with the same token."""
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value)
-        return MappingProxyType({name: _frozen(member) for name, member in members.items()})
-    if isinstance(value, list):
-        return tuple(map(_frozen, cast("Sequence[Any]", value)))
-    return value
+    if type(value) is dict:
+        members = cast("dict[str, Any]", value).items()
+        return MappingProxyType(
+            {name: _frozen(member) if type(member) in _CONTAINERS else member for name, member in members}
+        )
+    return tuple(map(_frozen, cast("Sequence[Any]", value))) if type(value) is list else value
 
 
 def _at(claims: Mapping[str, Any], path: ClaimPath) -> Any:

@@ -18,7 +18,8 @@ def parse_object(data: bytes) -> dict[str, Any]:
         ValueError: It is not JSON in UTF-8, not an object, names a member twice, holds `NaN` or half
             of a surrogate pair, or is nested more than 32 deep.
     """
-    if nesting(data, _MAX_DEPTH) > _MAX_DEPTH:
+    brackets = data.count(b"{") + data.count(b"[")
+    if brackets > _MAX_DEPTH and nesting(data, _MAX_DEPTH) > _MAX_DEPTH:
         raise ValueError
     text = data.decode("utf-8")
     value = _DECODER.decode(text)
