@@ -266,6 +266,7 @@ class UnsupportedMediaTypeError(RequestError):
     status = 415
     code = "unsupported_media_type"
     message = "The request must be JSON."
+    reason = "media type"
 
     @property
     def headers(self) -> Headers:
