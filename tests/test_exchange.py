@@ -268,7 +268,7 @@ async def test_a_stream_in_which_a_hidden_item_cannot_be_looked_for_ends_with_an
 # ------------------------------------------------------------------------------------------------ the clock
 
 
-@pytest.mark.parametrize("expires_in", [None, 3600, 1e11, float("inf")])
+@pytest.mark.parametrize("expires_in", [None, 3600, 9e11])
 @bounded
 async def test_a_credential_that_lasts_does_not_end_a_stream(expires_in: float | None) -> None:
     scope, state = signed_in_scope(expires_in=expires_in)

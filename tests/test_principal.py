@@ -59,3 +59,9 @@ def test_a_principal_whom_nobody_can_tell_from_others_cannot_be_made(field: str,
 def test_scopes_that_are_no_frozenset_are_refused(scopes: Any) -> None:
     with pytest.raises(ConfigurationError, match="scopes"):
         dataclasses.replace(ALICE, scopes=scopes)
+
+
+@pytest.mark.parametrize("end", ["9", True, 1e12, float("nan"), float("inf"), 10**400], ids=repr)
+def test_an_end_that_is_no_time_in_seconds_is_refused(end: Any) -> None:
+    with pytest.raises(ConfigurationError, match="expires_at"):
+        dataclasses.replace(ALICE, expires_at=end)

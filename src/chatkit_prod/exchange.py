@@ -34,8 +34,6 @@ ContextOf = Callable[[RequestState], Awaitable[TContext]]
 
 logger = logging.getLogger("chatkit_prod")
 
-_FAR_SECONDS = 10 * 365 * 86400
-
 SESSION_ENDED = "Your session has ended. Sign in again."
 
 
@@ -207,7 +205,6 @@ class _EventStream(Generic[TContext]):
 def _deadline(state: RequestState) -> float | None:
     """Return the time at which the principal expires, by the clock of the event loop."""
     principal, _, _ = state.peek()
-    now = time.time()
-    if principal is None or principal.expires_at is None or principal.expires_at > now + _FAR_SECONDS:
+    if principal is None or principal.expires_at is None:
         return None
-    return asyncio.get_running_loop().time() + principal.expires_at - now
+    return asyncio.get_running_loop().time() + principal.expires_at - time.time()

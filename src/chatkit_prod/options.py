@@ -3,11 +3,23 @@
 import inspect
 import math
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 from .errors import ConfigurationError
 
 T = TypeVar("T")
+
+_MAX_TIME = 1e12
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text, and not empty."""
+    return isinstance(value, str) and value != ""
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a time in seconds since the epoch (RFC 7519 §2), and not in milliseconds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME
 
 
 def seconds(value: Any, name: str) -> float:
@@ -42,7 +54,7 @@ def listed(value: Any, name: str) -> tuple[str, ...]:
     """
     is_list = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
     items = tuple(cast("Iterable[object]", value)) if is_list else (None,)
-    texts = tuple(item for item in items if isinstance(item, str) and item)
+    texts = tuple(filter(is_text, items))
     if len(texts) < len(items):
         message = f"{name} must be a list of texts, not {value!r}"
         raise ConfigurationError(message)

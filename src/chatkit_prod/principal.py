@@ -7,6 +7,7 @@ from typing import Any
 from starlette.authentication import BaseUser
 
 from .errors import ConfigurationError
+from .options import is_text, is_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Principal(BaseUser):
 
     Raises:
         ConfigurationError: Issuer, subject or tenant is no text, or an empty one; the scopes are no
-            frozenset.
+            frozenset; the end is no time.
     """
 
     issuer: str
@@ -41,11 +42,14 @@ class Principal(BaseUser):
 
     def __post_init__(self) -> None:
         tenant_or_any = self.subject if self.tenant is None else self.tenant
-        if not (_is_name(self.issuer) and _is_name(self.subject) and _is_name(tenant_or_any)):
+        if not (is_text(self.issuer) and is_text(self.subject) and is_text(tenant_or_any)):
             message = "issuer, subject and tenant of a Principal must be text, and not empty"
             raise ConfigurationError(message)
-        if not isinstance(self.scopes, frozenset) or not all(map(_is_name, self.scopes)):
+        if not isinstance(self.scopes, frozenset) or not all(map(is_text, self.scopes)):
             message = 'scopes of a Principal must be a frozenset of texts, such as frozenset({"chat"})'
+            raise ConfigurationError(message)
+        if self.expires_at is not None and not is_time(self.expires_at):
+            message = "expires_at of a Principal must be seconds since the epoch, or None"
             raise ConfigurationError(message)
 
     @property
@@ -62,7 +66,3 @@ class Principal(BaseUser):
     def identity(self) -> str:
         """The subject, as Starlette's users call it."""
         return self.subject
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and value != ""

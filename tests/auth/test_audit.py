@@ -136,7 +136,7 @@ DECISIONS: dict[str, tuple[object, dict[str, object]]] = {
         Principal(issuer="desk", subject="bob", method="badge"),
         refused(403, "insufficient_scope", "scope", issuer="desk", user_id="bob", method="badge"),
     ),
-    "content type": (UnsupportedMediaTypeError(), refused(415, "unsupported_media_type", "")),
+    "content type": (UnsupportedMediaTypeError(), refused(415, "unsupported_media_type", "media type")),
     "by the app": (HTTPException(429, "not alice again"), refused(429, "refused", "")),
     "failure": (
         ConnectionError("t1"),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatkit_prod import ConfigurationError, Principal
-from chatkit_prod.auth.claims import ClaimPath, ClaimRules, audiences_of, is_text, scopes_of
+from chatkit_prod.auth.claims import ClaimPath, ClaimRules, audiences_of, scopes_of
+from chatkit_prod.options import is_text
 from tests.auth.tokens import ABSENT, AUDIENCE, ISSUER
 
 NOW = 2_000_000_000.0
@@ -59,6 +60,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "cnf of mutual TLS": ({"cnf": {"x5t#S256": "x"}}, "cnf"),
     "cnf empty": ({"cnf": {}}, "cnf"),
     "cnf null": ({"cnf": None}, "cnf"),
+    "exp that the leeway makes no time": ({"exp": 1e12 - 1}, "exp"),
     "expired": ({"exp": NOW - 10}, "expired"),
     "expired long ago": ({"exp": 0}, "expired"),
     "expired before the epoch": ({"exp": -1}, "expired"),

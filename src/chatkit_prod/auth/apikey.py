@@ -12,10 +12,8 @@ from starlette.requests import HTTPConnection
 
 from chatkit_prod.asgi import header_values, is_token
 from chatkit_prod.errors import ConfigurationError, InvalidTokenError, MalformedCredentialsError
-from chatkit_prod.options import awaited
+from chatkit_prod.options import awaited, is_text, is_time
 from chatkit_prod.principal import Principal
-
-from .claims import is_text, is_time
 
 _CHALLENGE = 'ApiKey realm="chatkit"'
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -5,10 +5,10 @@ from starlette.authentication import AuthenticationError as BackendError
 from starlette.requests import HTTPConnection
 
 from chatkit_prod.errors import ConfigurationError, InvalidTokenError
+from chatkit_prod.options import is_text
 from chatkit_prod.principal import Principal
 
 from .authenticator import Authenticator
-from .claims import is_text
 from .credentials import CHALLENGE
 
 

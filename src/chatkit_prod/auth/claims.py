@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeGuard, cast
+from typing import Any, cast
 
 from chatkit_prod.errors import ConfigurationError
-from chatkit_prod.options import listed
+from chatkit_prod.options import is_text, is_time, listed
 from chatkit_prod.principal import Principal
 
 ClaimPath = str | Sequence[str]
@@ -18,7 +18,6 @@ ClaimPath = str | Sequence[str]
 
 _CONTAINERS = (dict, list)
 _MAX_LEEWAY = 300
-_MAX_TIME = 1e12
 _SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
 
 
@@ -98,8 +97,12 @@ class ClaimRules:
         for name in ("exp", "nbf", "iat"):
             if name in claims and not is_time(claims[name]):
                 return name
-        if "exp" in claims and claims["exp"] + self.leeway <= now:
-            return "expired"
+        if "exp" in claims:
+            end = claims["exp"] + self.leeway
+            if not is_time(end):
+                return "exp"
+            if end <= now:
+                return "expired"
         if claims.get("nbf", now) > now + self.leeway or claims.get("iat", now) > now + self.leeway:
             return "not yet valid"
         return None
@@ -158,11 +161,6 @@ def scopes_of(scopes: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_text(value: object) -> TypeGuard[str]:
-    """Tell whether a value is text, and not empty."""
-    return isinstance(value, str) and value != ""
-
-
 def _frozen(value: Any) -> Any:
     """Return claims that no request can change for the next one with the same token."""
     if type(value) is dict:
@@ -205,8 +203,3 @@ def _is_json(value: Mapping[str, object]) -> bool:
         return bool(_text_of(dict(value)))
     except (TypeError, ValueError):
         return False
-
-
-def is_time(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a time in seconds since the epoch (RFC 7519 §2), and not in milliseconds."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME

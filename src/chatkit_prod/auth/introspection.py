@@ -13,9 +13,8 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from chatkit_prod.errors import ConfigurationError, UnavailableError
-from chatkit_prod.options import seconds
+from chatkit_prod.options import is_text, seconds
 
-from .claims import is_text
 from .fetch import tls_context
 from .single_flight import SingleFlight
 from .strict_json import parse_object

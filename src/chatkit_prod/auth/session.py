@@ -16,11 +16,10 @@ from chatkit_prod.errors import (
     InvalidTokenError,
     MalformedCredentialsError,
 )
-from chatkit_prod.options import awaited
+from chatkit_prod.options import awaited, is_text
 from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
-from .claims import is_text
 from .csrf import is_cross_site
 from .origins import AllowedOrigins
 
