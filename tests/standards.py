@@ -259,8 +259,8 @@ STANDARDS = (
         "RFC 6454 §6.2",
         "An origin is the one on the list, byte for byte, or a foreign one.",
         (
-            "tests/auth/test_origins.py::test_no_string_is_allowed_that_is_not_on_the_list",
-            "tests/auth/test_origins.py::test_an_origin_with_one_character_changed_added_or_missing_is_foreign",
+            "tests/auth/test_allow_lists.py::test_no_string_is_allowed_that_is_not_on_the_list",
+            "tests/auth/test_allow_lists.py::test_an_origin_with_one_character_changed_added_or_missing_is_foreign",
         ),
     ),
     Requirement(

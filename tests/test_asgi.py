@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkit_prod.asgi import Message, decline, header_values, with_headers
+from chatkit_prod.asgi import Message, decline, decline_websocket, header_values, with_headers
 from tests.servers import bounded, http_scope
 
 pytestmark = pytest.mark.anyio
@@ -74,3 +74,14 @@ async def test_what_is_not_http_is_declined(kind: str, told: list[str], answers:
 
     await decline({"type": kind}, receive, send, at_shutdown=at_shutdown)
     assert events == answers
+
+
+@bounded
+async def test_a_websocket_is_closed_before_it_is_accepted() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await decline_websocket(send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatkit_prod import ConfigurationError
-from chatkit_prod.options import awaited, boolean, listed, seconds
+from chatkit_prod.options import awaited, boolean, listed, looked_up, seconds
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +54,14 @@ async def test_a_function_that_is_not_async_is_named() -> None:
     value: Any = 42
     with pytest.raises(ConfigurationError, match="answer must be async: it returned int"):
         await awaited(value, "answer")
+
+
+@pytest.mark.parametrize("value", [None, "alice"])
+async def test_what_a_look_up_finds_is_of_one_kind_or_nothing(value: Any) -> None:
+    async def find() -> Any:
+        return value
+
+    assert await looked_up(find(), "find", str) == value
+    if value is not None:
+        with pytest.raises(ConfigurationError, match="find must return int or None, not str"):
+            await looked_up(find(), "find", int)

@@ -195,6 +195,38 @@ async def test_insecure_written_out_lets_everybody_in_as_one_user() -> None:
     assert (first.issuer, first.subject, first.method) == ("insecure", "anonymous", "insecure")
 
 
+async def test_scopes_are_demanded_of_everybody_but_the_one_user_of_a_laptop() -> None:
+    app = harden(ScriptedServer(hello), auth=BEARER, required_scopes=["chat", "beta"])
+    refused = await ask(app, CREATE)
+    assert (refused.status, refused.json()["code"]) == (403, "insufficient_scope")
+    app = harden(ScriptedServer(hello), auth=BEARER, required_scopes=["chat"])
+    assert (await ask(app, CREATE)).status == 200
+    server = WatchedServer()
+    app = harden(server, auth=None, insecure=True, required_scopes=["chat", "beta"])
+    assert (await ask(app, CREATE, authorization="")).status == 200
+    assert server.contexts[0].principal.scopes == {"chat", "beta"}
+
+
+@pytest.mark.parametrize("auth", [BEARER, None], ids=["signed in", "insecure"])
+@pytest.mark.parametrize("scopes", ["chat", 5, ["a b"]], ids=repr)
+def test_scopes_that_are_none_are_named(scopes: Any, auth: Any) -> None:
+    with pytest.raises(ConfigurationError, match="required_scopes"):
+        harden(ScriptedServer(hello), auth=auth, insecure=auth is None, required_scopes=scopes)
+
+
+async def test_a_page_may_send_the_headers_that_the_app_allows() -> None:
+    page = "https://app.example.com"
+    app = harden(ScriptedServer(hello), auth=BEARER, allowed_origins=[page], allowed_headers=["X-Desk"])
+    for name, status in (("x-desk", 200), ("x-other", 400)):
+        scope = get(
+            (b"origin", page.encode()),
+            (b"access-control-request-method", b"POST"),
+            (b"access-control-request-headers", name.encode()),
+        )
+        sent = await exchange(app, {**scope, "method": "OPTIONS"})
+        assert sent[0]["status"] == status
+
+
 def test_insecure_beside_an_authenticator_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="insecure=True"):
         harden(ScriptedServer(hello), auth=BEARER, insecure=True)

@@ -13,6 +13,7 @@ __all__ = [
     "Scope",
     "Send",
     "decline",
+    "decline_websocket",
     "header_values",
     "is_token",
     "with_headers",
@@ -54,6 +55,15 @@ def with_headers(message: Message, *, added: RawHeaders = (), missing: RawHeader
     return {**message, "headers": headers}
 
 
+async def decline_websocket(send: Send) -> None:
+    """Refuse a WebSocket: ChatKit has none, and nothing here would look into one (1008, RFC 6455 §7.4.1).
+
+    Args:
+        send: The ASGI channel.
+    """
+    await send({"type": "websocket.close", "code": 1008})
+
+
 async def decline(
     scope: Scope, receive: Receive, send: Send, *, at_shutdown: Callable[[], Awaitable[None]]
 ) -> None:
@@ -66,7 +76,7 @@ async def decline(
         at_shutdown: Awaited when the server shuts down.
     """
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
+        await decline_websocket(send)
     elif scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})

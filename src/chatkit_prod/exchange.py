@@ -204,7 +204,7 @@ class _EventStream(Generic[TContext]):
 
 def _deadline(state: RequestState) -> float | None:
     """Return the time at which the principal expires, by the clock of the event loop."""
-    principal, _, _ = state.peek()
+    principal = state.peek().principal
     if principal is None or principal.expires_at is None:
         return None
     return asyncio.get_running_loop().time() + principal.expires_at - time.time()

@@ -73,3 +73,16 @@ async def awaited(value: Awaitable[T], name: str) -> T:
         )
         raise ConfigurationError(message)
     return await value
+
+
+async def looked_up(value: Awaitable[Any], name: str, kind: type[T]) -> T | None:
+    """Await what an app's own look-up has returned: one of a kind, or None.
+
+    Raises:
+        ConfigurationError: It is something else, or nothing to await.
+    """
+    found = await awaited(value, name)
+    if found is not None and not isinstance(found, kind):
+        message = f"{name} must return {kind.__name__} or None, not {type(found).__name__}"
+        raise ConfigurationError(message)
+    return found

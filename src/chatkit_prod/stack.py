@@ -19,6 +19,7 @@ from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
 from .exchange import EndpointOptions
 from .locale import LocaleMiddleware
+from .options import listed
 from .pii import RedactingFilter
 from .principal import Principal
 from .tracing import TracingMiddleware
@@ -37,6 +38,8 @@ def harden(
     auth: Authenticator | AuthenticationBackend | None,
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
+    allowed_headers: Iterable[str] = ...,
+    required_scopes: Sequence[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
     tracer_provider: TracerProvider | None = ...,
@@ -53,6 +56,8 @@ def harden(
     context_factory: ContextFactory[TContext],
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
+    allowed_headers: Iterable[str] = ...,
+    required_scopes: Sequence[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
     tracer_provider: TracerProvider | None = ...,
@@ -68,6 +73,8 @@ def harden(
     context_factory: ContextFactory[Any] = RequestContext.of,
     allowed_origins: Iterable[str] = (),
     allowed_hosts: Iterable[str] = (),
+    allowed_headers: Iterable[str] = (),
+    required_scopes: Sequence[str] = (),
     locales: Sequence[str] = ("en",),
     default_locale: str | None = None,
     tracer_provider: TracerProvider | None = None,
@@ -83,6 +90,8 @@ def harden(
         allowed_origins: The origins of the pages that may ask, such as `https://app.example.com`, or
             the `DomainKeys` of their hostnames; beside them only pages of the endpoint's own host.
         allowed_hosts: The names that this service goes by; empty if the server checks `Host`.
+        allowed_headers: Request headers of the app's own that those pages may send.
+        required_scopes: Scopes that every caller must have, all of them.
         locales: BCP 47 tags that the app can answer in, best first.
         default_locale: Used when the client accepts none of them; the first if None.
         tracer_provider: Where spans go; the global provider if None.
@@ -105,19 +114,28 @@ def harden(
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
-    authenticated = AuthMiddleware(located, authenticator=_Anybody() if auth is None else auth)
-    guarded = OriginMiddleware(authenticated, allowed_origins=allowed_origins, allowed_hosts=allowed_hosts)
+    authenticator = _Anybody(required_scopes) if auth is None else auth
+    authenticated = AuthMiddleware(located, authenticator=authenticator, required_scopes=required_scopes)
+    guarded = OriginMiddleware(
+        authenticated,
+        allowed_origins=allowed_origins,
+        allowed_hosts=allowed_hosts,
+        allowed_headers=allowed_headers,
+    )
     _redact_logs()
     return TracingMiddleware(guarded, tracer_provider=tracer_provider)
 
 
 class _Anybody:
-    """Takes everybody for one anonymous user."""
+    """Takes everybody for one anonymous user, who has all scopes."""
 
     challenge = "None"
 
+    def __init__(self, scopes: Iterable[str]) -> None:
+        self._scopes = frozenset(listed(scopes, "required_scopes"))
+
     async def authenticate(self, connection: HTTPConnection) -> Principal:  # noqa: ARG002
-        return Principal(issuer="insecure", subject="anonymous", method="insecure")
+        return Principal(issuer="insecure", subject="anonymous", scopes=self._scopes, method="insecure")
 
 
 def _redact_logs() -> None:

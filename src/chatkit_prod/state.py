@@ -2,7 +2,7 @@
 
 import secrets
 from gettext import NullTranslations
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -19,6 +19,14 @@ _UNTRANSLATED = NullTranslations()
 
 Outcome = Literal["completed", "error", "cancelled", "expired", "refused"]
 """How a request ended: `refused` before the server ran, `expired` at its deadline."""
+
+
+class Known(NamedTuple):
+    """What the layers have found out so far; each part is None where nothing has set it."""
+
+    principal: "Principal | None"
+    locale: str | None
+    operation: "Operation | None"
 
 
 class RequestState:
@@ -116,9 +124,9 @@ class RequestState:
         self._operation = operation
         self.thread_id = operation.thread_id
 
-    def peek(self) -> tuple["Principal | None", str | None, "Operation | None"]:
-        """Return principal, locale and operation, each None where nothing has set it."""
-        return self._principal, self._locale, self._operation
+    def peek(self) -> Known:
+        """Return what is known, without raising where something is not."""
+        return Known(self._principal, self._locale, self._operation)
 
     def fail(self, error: BaseException) -> None:
         """Note that an exception decided the outcome."""

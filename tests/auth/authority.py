@@ -4,7 +4,7 @@ import asyncio
 import base64
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -109,6 +109,30 @@ async def speaking(answer: bytes, port: int = 0) -> AsyncGenerator[int]:
     server = await asyncio.start_server(speak, "127.0.0.1", port)
     try:
         yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def pouring() -> AsyncGenerator[tuple[int, asyncio.Event]]:
+    """Answer without an end; gives the port, and what is set when the one who asked has hung up."""
+    gone = asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b" " * 4096)
+                await writer.drain()
+                await asyncio.sleep(0)
+        gone.set()
+        writer.close()
+
+    server = await asyncio.start_server(pour, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], gone
     finally:
         server.close()
         await server.wait_closed()

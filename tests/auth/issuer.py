@@ -217,6 +217,16 @@ async def trickle(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.wait([leave], timeout=0.005)
 
 
+def delayed(answer: ASGIApp, seconds: float) -> ASGIApp:
+    """Answer after some time."""
+
+    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(seconds)
+        await answer(scope, receive, send)
+
+    return answer_late
+
+
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -254,6 +264,4 @@ def foreign(issuer: Issuer) -> bytes:
 
 async def settled(keys: RemoteJWKS) -> None:
     """Wait until the fetch behind the back of a request is over, if there is one."""
-    fetch = keys._fetches.running(None)
-    if fetch is not None:
-        await asyncio.wait_for(asyncio.shield(fetch), LIMIT)
+    await asyncio.wait_for(keys._fetches.settled(None), LIMIT)

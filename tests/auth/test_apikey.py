@@ -331,6 +331,7 @@ OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "empty header": (KEYS, {"header": ""}),
     "a header with a colon": (KEYS, {"header": "x-api-key:"}),
     "empty issuer": (KEYS, {"issuer": ""}),
+    "a number for an issuer": (KEYS, {"issuer": 5}),
 }
 
 

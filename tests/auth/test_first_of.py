@@ -10,8 +10,14 @@ from starlette.authentication import AuthCredentials, AuthenticationBackend, Sim
 from starlette.requests import HTTPConnection
 
 from chatkit_prod import ConfigurationError, Principal
-from chatkit_prod.auth import Authenticator, AuthMiddleware, FirstOf, JWTBearer
-from chatkit_prod.auth.lifecycle import Lifecycle
+from chatkit_prod.auth import (
+    Authenticator,
+    AuthMiddleware,
+    BackendAuthenticator,
+    FirstOf,
+    JWTBearer,
+    Lifecycle,
+)
 from chatkit_prod.errors import (
     ForbiddenError,
     ForeignTokenError,
@@ -122,6 +128,18 @@ async def test_a_token_that_nobody_knows_is_refused_and_is_not_taken_for_none(
     assert caught.value is error
 
 
+async def test_a_token_that_nobody_knows_is_no_way_to_another_kind_of_credentials() -> None:
+    cookie, other = Saying(somebody("alice"), challenge="Cookie"), Saying(challenge='badge realm="other"')
+    with pytest.raises(ForeignTokenError):
+        await FirstOf(Saying(foreign()), FirstOf(cookie, other)).authenticate(CONNECTION)
+    assert (cookie.heard, other.heard) == ([], ["authenticate"])
+
+
+async def test_credentials_of_another_kind_are_asked_about_before() -> None:
+    either = FirstOf(Saying(somebody("alice"), challenge="Cookie"), Saying(foreign()))
+    assert await either.authenticate(CONNECTION) == somebody("alice")
+
+
 OUTCOMES = st.sampled_from(
     ["none", "foreign", "invalid", "alice", "bob"],
 )
@@ -149,6 +167,8 @@ async def test_only_a_principal_before_any_refusal_lets_somebody_in(outcomes: li
 
 @pytest.mark.parametrize("answer", [True, False, "alice", (), 0], ids=repr)
 async def test_what_is_neither_a_principal_nor_none_lets_nobody_in(answer: object) -> None:
+    with pytest.raises(ConfigurationError, match="authenticate of Saying must return Principal or None"):
+        await FirstOf(Saying(answer)).authenticate(CONNECTION)
     inside = Greeter()
     app = AuthMiddleware(inside, authenticator=FirstOf(Saying(answer), Saying(somebody("alice"))))
     assert (await Wire().request(app, get())).status == 500
@@ -164,6 +184,13 @@ async def test_a_401_lists_the_challenge_of_each_kind_once() -> None:
     wire = await Wire().request(AuthMiddleware(Greeter(), authenticator=either), get())
     assert wire.status == 401
     assert wire.headers["www-authenticate"] == 'Bearer realm="chatkit", Badge, Cookie cookie-name="s"'
+
+
+async def test_a_403_for_a_scope_names_the_kind_of_credentials_that_lack_it() -> None:
+    either = FirstOf(Saying(challenge='Bearer realm="chatkit"'), Saying(somebody("ci"), challenge="Badge"))
+    app = AuthMiddleware(Greeter(), authenticator=either, required_scopes=["chat"])
+    wire = await Wire().request(app, get())
+    assert wire.headers["www-authenticate"] == 'Badge error="insufficient_scope", scope="chat"'
 
 
 # ------------------------------------------------------------------------------------------------ real kinds
@@ -237,6 +264,13 @@ async def test_a_backend_of_starlettes_stands_beside_the_others() -> None:
     assert await outcome(either, authorization(FIRST.token("alice")), (b"x-door", b"dave")) == (200, "alice")
     forged = FIRST.token("alice")[:-4] + "AAAA"
     assert await outcome(either, authorization(forged), (b"x-door", b"dave")) == (401, "invalid_token")
+
+
+async def test_a_backend_with_a_scheme_of_its_own_is_not_asked_about_a_token_that_nobody_knows() -> None:
+    either = FirstOf(jwt_bearer(FIRST), BackendAuthenticator(Door(), challenge="Door"))
+    assert await outcome(either, (b"x-door", b"dave")) == (200, "dave")
+    stranger = authorization(SECOND.token("bob"))
+    assert await outcome(either, stranger, (b"x-door", b"dave")) == (401, "invalid_token")
 
 
 # ------------------------------------------------------------------------------------------------ start and stop

@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.responses import JSONResponse
 
 from chatkit_prod import ConfigurationError
 from chatkit_prod.auth import AuthMiddleware
-from chatkit_prod.auth.jwks import RemoteJWKS, StaticKeys
-from chatkit_prod.auth.keys import Keys
+from chatkit_prod.auth.jwks import RemoteJWKS
 from chatkit_prod.errors import InvalidTokenError, UnavailableError
-from chatkit_prod.testing import LocalIdentityProvider
 from tests.auth.issuer import (
     COOLDOWN,
     JWKS,
@@ -26,6 +25,7 @@ from tests.auth.issuer import (
     Clock,
     Issuer,
     bearer,
+    delayed,
     remote,
     settled,
     status,
@@ -155,6 +155,13 @@ async def test_the_timeout_is_for_discovery_and_keys_together(
     assert "Timeout" in caplog.text
 
 
+async def test_two_documents_each_in_time_may_be_too_slow_together(issuer: Issuer) -> None:
+    issuer.faults[OPENID] = delayed(JSONResponse(issuer.metadata), SHORT * 0.7)
+    issuer.faults[JWKS] = delayed(JSONResponse(issuer.jwks), SHORT * 0.7)
+    with pytest.raises(UnavailableError):
+        await bearer(issuer, remote(issuer, timeout=SHORT)).verify(issuer.token())
+
+
 async def test_a_request_that_is_cancelled_does_not_take_the_fetch_with_it(issuer: Issuer) -> None:
     issuer.answering.clear()
     auth = bearer(issuer)
@@ -239,20 +246,22 @@ def test_event_loops_follow_each_other_with_the_same_keys(clock: Clock) -> None:
         await issuer.stop()
         return remote(issuer)
 
-    async def leave_a_fetch_behind() -> asyncio.Task[None] | None:
+    async def leave_a_fetch_behind() -> bool:
         clock.move(REFRESH_AFTER)
         assert keys.current()
-        return keys._fetches.running(None)
+        return keys._fetches.is_running(None)
+
+    async def is_left() -> bool:
+        return keys._fetches.is_running(None)
 
     keys = asyncio.run(prepare())
     asyncio.run(verify())
     sleeping = asyncio.new_event_loop()
-    left = sleeping.run_until_complete(leave_a_fetch_behind())
-    assert left
+    assert sleeping.run_until_complete(leave_a_fetch_behind())
     issuer.rotate()
     asyncio.run(verify())
-    assert not left.done()
-    sleeping.run_until_complete(left)
+    assert sleeping.run_until_complete(is_left())
+    sleeping.run_until_complete(settled(keys))
     sleeping.close()
 
 
@@ -287,11 +296,3 @@ def test_event_loops_follow_each_other_with_the_same_keys(clock: Clock) -> None:
 def test_an_option_out_of_range_is_refused_at_construction(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         RemoteJWKS(**options)
-
-
-async def test_static_keys_never_change() -> None:
-    keys = Keys(LocalIdentityProvider(algorithm="ES256").jwks)
-    source = StaticKeys(keys)
-    assert source.current() is keys
-    assert await source.load() is keys
-    assert await source.newer(keys, "any") is keys

@@ -279,15 +279,25 @@ def test_secrets_verify_hmac_and_public_keys_do_not() -> None:
             verify(value, JWKS, algorithms=algorithms)
 
 
-@pytest.mark.parametrize("jwks", [{}, {"keys": None}, {"keys": [1]}], ids=str)
-def test_without_keys_every_token_is_refused(jwks: dict[str, Any]) -> None:
+@pytest.mark.parametrize("jwks", [{"keys": []}, {"keys": [1]}], ids=str)
+def test_without_a_good_key_every_token_is_refused(jwks: dict[str, Any]) -> None:
     with pytest.raises(InvalidTokenError):
         verify(GOOD, jwks, algorithms=RS256)
 
 
+@pytest.mark.parametrize(
+    "jwks", [{}, {"keys": None}, [PUBLIC_JWK], "https://idp.example.com/jwks", {"keys": [PUBLIC_JWK] * 101}]
+)
+@pytest.mark.parametrize("value", [GOOD, b"no token"], ids=["a good token", "no token"])
+def test_what_is_no_jwks_is_the_fault_of_the_app_and_not_of_the_token(jwks: Any, value: bytes) -> None:
+    with pytest.raises(ConfigurationError, match="jwks"):
+        verify(value, jwks, algorithms=RS256)
+
+
 def test_text_outside_ascii_is_no_token() -> None:
-    with pytest.raises(InvalidTokenError):
+    with pytest.raises(InvalidTokenError) as caught:
         verify(GOOD.decode() + "é", JWKS, algorithms=RS256)
+    assert caught.value.reason == "malformed"
 
 
 @pytest.mark.parametrize("algorithms", [[], ["none"], "RS256", ["RS256", "HS256"]], ids=str)

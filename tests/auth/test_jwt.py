@@ -65,6 +65,14 @@ async def test_a_good_token_says_who_is_asking() -> None:
     assert principal.claims["client_id"] == "web"
 
 
+async def test_a_token_from_elsewhere_may_be_text() -> None:
+    assert (await bearer().verify(token().decode())).subject == "alice"
+    for value in (token().decode() + "é", "\ud800"):
+        with pytest.raises(InvalidTokenError) as caught:
+            await bearer().verify(value)
+        assert caught.value.reason == "malformed"
+
+
 # ------------------------------------------------------------------------------------------------ RFC 9068
 
 RFC_9068: dict[str, tuple[bytes, bool]] = {
@@ -294,7 +302,7 @@ async def test_keys_are_taken_beside_a_bad_one() -> None:
 
 WRONG_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "no issuer": ({"issuer": ""}, "issuer"),
-    "no audience": ({"audience": ""}, "audience"),
+    "no audience": ({"audience": ""}, "audience must be the name of this service"),
     "an empty list of audiences": ({"audience": []}, "audience"),
     "neither audience nor signer": ({"audience": None}, "audience"),
     "audience and signer": ({"signer": "arn:aws:x"}, "audience"),

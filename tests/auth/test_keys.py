@@ -212,6 +212,26 @@ def test_keys_are_equal_if_their_documents_are() -> None:
     assert Keys({"keys": []}) != {"keys": []}
 
 
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], False),
+        ([{"kty": "unknown"}, EC, rsa(use="enc")], False),
+        ([OCT], True),
+        ([dict(KEY.as_dict(private=True))], True),
+    ],
+    ids=["public", "public and bad", "a secret", "a private key"],
+)
+def test_secrets_beside_public_keys_are_left_out_and_told(others: list[Any], expected: bool) -> None:
+    keys = Keys({"keys": [PUBLIC_JWK, *others]})
+    assert keys
+    assert keys.holds_secrets is expected
+
+
+def test_where_secrets_are_wanted_they_are_none_too_many() -> None:
+    assert not Keys({"keys": [OCT, PUBLIC_JWK]}, symmetric=True).holds_secrets
+
+
 def test_keys_do_not_change_with_the_document_that_they_are_from() -> None:
     document = rsa()
     keys = Keys({"keys": [document]})

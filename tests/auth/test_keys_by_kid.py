@@ -190,24 +190,57 @@ async def test_a_request_that_is_cancelled_does_not_take_the_fetch_with_it(issue
     assert await asyncio.wait_for(second, LIMIT)
 
 
-async def test_however_many_keys_are_named_one_is_fetched_per_cooldown(issuer: Issuer, clock: Clock) -> None:
-    auth = bearer(issuer, cache_size=0)
+async def test_however_many_keys_are_named_three_are_fetched_per_cooldown(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth, fetches = bearer(issuer, cache_size=0), list[float]()
     await accept(auth, token())
     for number in range(300):
         clock.move(COOLDOWN / 50)
-        with pytest.raises(InvalidTokenError):
+        requests = len(issuer.requests)
+        with pytest.raises((UnknownKeyError, UnavailableError)) as caught:
             await accept(auth, token(kid=f"kid-{number}"))
+        fetched = len(issuer.requests) - requests
+        assert caught.type is (UnknownKeyError if fetched else UnavailableError)
+        fetches += [clock.now] * fetched
         assert await accept(auth, token())
-    assert len(issuer.requests) in {6, 7}
+    assert all(later - earlier >= COOLDOWN for earlier, later in zip(fetches, fetches[3:], strict=False))
+    assert len(fetches) in range(17, 22)
 
 
-async def test_a_new_key_is_noticed_within_one_request_after_the_cooldown(
+async def test_the_keys_of_a_few_load_balancers_are_met_at_once_and_one_more_is_told_to_come_back(
     issuer: Issuer, clock: Clock
 ) -> None:
+    keys = {f"kid-{number}": ECKey.generate_key("P-256") for number in range(4)}
+    for kid, key in keys.items():
+        publish(issuer, kid, key)
+    auth = bearer(issuer)
+    *first, fourth = (token(key, kid=kid) for kid, key in keys.items())
+    assert {type(found) for found in await asyncio.gather(*(accept(auth, value) for value in first))} == {
+        Principal
+    }
+    with pytest.raises(UnavailableError) as caught:
+        await accept(auth, fourth)
+    assert (caught.value.reason, caught.value.headers) == ("keys", {"Retry-After": "10"})
+    assert len(issuer.requests) == 3
+    clock.move(COOLDOWN)
+    assert await accept(auth, fourth)
+
+
+async def test_who_waits_for_a_key_needs_no_fetch_of_his_own(issuer: Issuer) -> None:
+    issuer.answering.clear()
+    keys = keys_of(issuer)
+    waiting = [asyncio.create_task(keys.newer(NOTHING, KID)) for _ in range(10)]
+    await issuer.next_request()
+    issuer.answering.set()
+    assert all(KID in found for found in await asyncio.wait_for(asyncio.gather(*waiting), LIMIT))
+    assert issuer.requests == ["/" + KID]
+
+
+async def test_a_new_key_is_noticed_within_one_request(issuer: Issuer) -> None:
     auth, newer = bearer(issuer), ECKey.generate_key("P-256")
     await accept(auth, token())
     publish(issuer, "newer", newer)
-    clock.move(COOLDOWN)
     assert await accept(auth, token(newer, kid="newer"))
     assert await accept(auth, token())
 
@@ -237,15 +270,16 @@ async def test_a_key_that_cannot_be_had_can_be_had_later(
 ) -> None:
     auth = bearer(issuer)
     issuer.faults["*"] = answer
-    with pytest.raises((UnknownKeyError, UnavailableError)) as caught:
-        await accept(auth, token())
-    assert (caught.type is UnknownKeyError) is (answer in {NOT_THERE, NOT_FOR_US})
+    for _ in range(3):
+        with pytest.raises((UnknownKeyError, UnavailableError)) as caught:
+            await accept(auth, token())
+        assert (caught.type is UnknownKeyError) is (answer in {NOT_THERE, NOT_FOR_US})
     issuer.faults.clear()
-    with pytest.raises(UnknownKeyError):
+    with pytest.raises(UnavailableError):
         await accept(auth, token())
     clock.move(COOLDOWN)
     assert await accept(auth, token())
-    assert issuer.requests == ["/" + KID] * 2
+    assert issuer.requests == ["/" + KID] * 4
 
 
 @pytest.mark.parametrize(

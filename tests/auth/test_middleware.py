@@ -2,6 +2,7 @@
 
 import gettext
 import json
+import time
 from copy import deepcopy
 from typing import Any
 
@@ -17,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from chatkit_prod import ConfigurationError, Principal, RequestState
-from chatkit_prod.auth import AuthMiddleware
+from chatkit_prod.auth import AuthMiddleware, FirstOf
 from chatkit_prod.errors import (
     AuthenticationError,
     ForbiddenError,
@@ -92,11 +93,11 @@ async def test_the_principal_is_in_the_state_and_where_starlette_has_it() -> Non
     assert (principal.issuer, principal.subject) == ("badge", "alice")
     assert inside.scopes[0]["user"] is principal
     assert isinstance(inside.scopes[0]["auth"], AuthCredentials)
-    assert inside.scopes[0]["auth"].scopes == ["read", "write"]
+    assert inside.scopes[0]["auth"].scopes == ["authenticated", "read", "write"]
 
 
 async def test_starlettes_own_decorator_sees_the_scopes() -> None:
-    @requires("read")
+    @requires(["authenticated", "read"])
     async def allowed(request: Request) -> PlainTextResponse:
         return PlainTextResponse(request.user.display_name)
 
@@ -111,6 +112,37 @@ async def test_starlettes_own_decorator_sees_the_scopes() -> None:
     scope = get((b"x-badge", b"alice"))
     assert (await Wire().request(app, {**scope, "path": "/allowed"})).body == b"alice"
     assert (await Wire().request(app, {**scope, "path": "/forbidden"})).status == 403
+
+
+class Old:
+    """An authenticator that forgets to look at the end of what it has found.
+
+    Args:
+        expires_at: Seconds since the epoch.
+    """
+
+    challenge = "Old"
+
+    def __init__(self, expires_at: float | None) -> None:
+        self._expires_at = expires_at
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
+        return Principal(issuer="old", subject="alice", expires_at=self._expires_at)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "in a FirstOf"])
+@pytest.mark.parametrize(("seconds", "status"), [(-0.001, 401), (0, 401), (60, 200), (None, 200)], ids=repr)
+async def test_nobody_comes_in_whose_credentials_have_expired_whoever_has_found_them(
+    seconds: float | None, status: int, *, together: bool
+) -> None:
+    inside = Greeter()
+    old = Old(None if seconds is None else time.time() + seconds)
+    app = AuthMiddleware(inside, authenticator=FirstOf(old) if together else old)
+    wire = await Wire().request(app, get())
+    assert wire.status == status
+    assert len(inside.scopes) == (status == 200)
+    if status == 401:
+        assert wire.headers["www-authenticate"] == 'Old error="invalid_token"'
 
 
 REFUSALS: dict[str, RequestError] = {
@@ -219,7 +251,7 @@ async def test_an_identity_that_the_client_claims_in_the_scope_is_replaced() -> 
     scope = {**get((b"x-badge", b"alice")), "user": "mallory", "auth": AuthCredentials(["admin"])}
     await exchange(guarded(inside), scope)
     assert inside.scopes[0]["user"].subject == "alice"
-    assert inside.scopes[0]["auth"].scopes == ["read", "write"]
+    assert inside.scopes[0]["auth"].scopes == ["authenticated", "read", "write"]
 
 
 async def test_the_scope_of_the_server_is_not_changed() -> None:

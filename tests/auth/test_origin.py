@@ -19,8 +19,8 @@ from starlette.routing import Route
 from chatkit_prod import ConfigurationError, Principal, RequestState
 from chatkit_prod.asgi import Message, RawHeaders, Scope
 from chatkit_prod.auth import AuthMiddleware
+from chatkit_prod.auth.allow_lists import AllowedOrigins
 from chatkit_prod.auth.origin import OriginMiddleware
-from chatkit_prod.auth.origins import AllowedOrigins
 from chatkit_prod.tracing import TracingMiddleware
 from tests.layers import Greeter, exchange, header_lines
 from tests.servers import http_scope
@@ -349,12 +349,18 @@ async def test_a_preflight_needs_no_credentials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "headers"),
-    [("DELETE", "content-type"), ("post", "content-type"), ("POST", "x-user-id"), ("POST", "*"), ("", "")],
+    ("method", "headers", "reason"),
+    [
+        ("DELETE", "content-type", "method"),
+        ("post", "content-type", "method"),
+        ("POST", "x-user-id", "headers"),
+        ("POST", "*", "headers"),
+        ("", "", "method, headers"),
+    ],
     ids=["method", "lower case", "header", "star", "nothing"],
 )
 async def test_a_preflight_that_asks_for_more_is_refused_and_recorded(
-    method: str, headers: str, caplog: pytest.LogCaptureFixture
+    method: str, headers: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     inside = Greeter()
     scope, state = RequestState.seed(preflight(PAGE, method=method, headers=headers))
@@ -364,7 +370,7 @@ async def test_a_preflight_that_asks_for_more_is_refused_and_recorded(
     assert inside.scopes == []
     assert state.outcome == "refused"
     fields = the_record(caplog)
-    assert (fields["reason"], fields["status"]) == ("preflight", 400)
+    assert (fields["reason"], fields["status"]) == (reason, 400)
 
 
 async def test_further_headers_can_be_allowed() -> None:

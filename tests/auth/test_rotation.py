@@ -4,14 +4,16 @@ import asyncio
 import random
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
 import pytest
 from joserfc.jws import serialize_compact
+from starlette.responses import JSONResponse
 
-from chatkit_prod.asgi import ASGIApp
+from chatkit_prod import Principal
+from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.auth.jws import UnknownKeyError, parse
 from chatkit_prod.auth.keys import Keys
@@ -129,14 +131,103 @@ async def test_keys_that_somebody_else_has_fetched_meanwhile_are_not_fetched_aga
     clock.move(MAX_AGE)
     newer = await keys.load()
     assert newer is not known
-    assert await keys.newer(known, "any") is newer
+    for kid in (issuer.jwks["keys"][0]["kid"], None):
+        assert await keys.newer(known, kid) is newer
     assert issuer.requests == [OPENID, JWKS, JWKS]
 
 
-async def test_without_any_keys_those_that_are_known_stay(issuer: Issuer) -> None:
+async def test_before_any_keys_there_are_none_to_tell_by(issuer: Issuer) -> None:
     issuer.faults["*"] = status(500)
-    known = Keys(issuer.jwks)
-    assert await remote(issuer).newer(known, "any") is known
+    with pytest.raises(UnavailableError):
+        await remote(issuer).newer(Keys(issuer.jwks), "any")
+
+
+# ------------------------------------------------------------------------------------------------ a slow provider
+
+
+async def refreshing(
+    issuer: Issuer, clock: Clock, *, rotated: bool = False
+) -> tuple[JWTBearer, asyncio.Event]:
+    """Return an authenticator that fetches the keys of now, and what lets the issuer send them.
+
+    Args:
+        issuer: The issuer.
+        clock: The clock.
+        rotated: Whether they are others than those that the authenticator has.
+    """
+    auth, release, token = bearer(issuer), asyncio.Event(), issuer.token()
+    await auth.verify(token)
+    if rotated:
+        issuer.rotate()
+    document = issuer.jwks
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await release.wait()
+        await JSONResponse(document)(scope, receive, send)
+
+    clock.move(REFRESH_AFTER)
+    issuer.faults[JWKS] = slow
+    await auth.verify(token)
+    await issuer.next_request()
+    del issuer.faults[JWKS]
+    return auth, release
+
+
+async def answers(
+    auth: JWTBearer, tokens: Sequence[bytes], release: asyncio.Event
+) -> list[Principal | BaseException]:
+    """Return what comes of tokens that meet a fetch under way."""
+    requests = [asyncio.create_task(auth.verify(token)) for token in tokens]
+    await asyncio.sleep(0)
+    assert not any(request.done() for request in requests)
+    release.set()
+    return await asyncio.wait_for(asyncio.gather(*requests, return_exceptions=True), LIMIT)
+
+
+async def test_a_rotation_is_noticed_within_one_request_also_during_a_fetch_that_began_before_it(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth, release = await refreshing(issuer, clock)
+    issuer.rotate()
+    found = await answers(auth, [issuer.token(f"user {number}") for number in range(20)], release)
+    assert {type(one) for one in found} == {Principal}
+    assert issuer.requests == [OPENID, JWKS, JWKS, JWKS]
+
+
+async def test_also_when_that_fetch_brings_other_keys_but_not_the_one_of_the_token(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth, release = await refreshing(issuer, clock, rotated=True)
+    issuer.rotate()
+    (found,) = await answers(auth, [issuer.token()], release)
+    assert isinstance(found, Principal)
+    assert issuer.requests == [OPENID, JWKS, JWKS, JWKS]
+
+
+async def test_what_is_unknown_during_a_fetch_is_asked_for_once_more_per_cooldown(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth, release = await refreshing(issuer, clock)
+    found = await answers(auth, [foreign(issuer) for _ in range(20)], release)
+    assert {type(one) for one in found} == {UnknownKeyError}
+    with pytest.raises(UnknownKeyError):
+        await auth.verify(foreign(issuer))
+    assert issuer.requests == [OPENID, JWKS, JWKS, JWKS]
+
+
+async def test_after_a_fetch_that_failed_there_is_no_other_for_an_unknown_key(
+    issuer: Issuer, clock: Clock
+) -> None:
+    auth = bearer(issuer)
+    await auth.verify(issuer.token())
+    clock.move(REFRESH_AFTER)
+    issuer.answering.clear()
+    issuer.faults["*"] = status(500)
+    await auth.verify(issuer.token())
+    await issuer.next_request()
+    (found,) = await answers(auth, [foreign(issuer)], issuer.answering)
+    assert isinstance(found, UnavailableError)
+    assert issuer.requests == [OPENID, JWKS, JWKS]
 
 
 # ------------------------------------------------------------------------------------------------ a flood

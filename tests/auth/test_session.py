@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 
 from chatkit_prod import ConfigurationError, Principal, RequestState
 from chatkit_prod.asgi import ASGIApp, Scope
-from chatkit_prod.auth import Authenticator, AuthMiddleware
+from chatkit_prod.auth import Authenticator, AuthMiddleware, FirstOf
 from chatkit_prod.auth.session import SessionCookie
 from chatkit_prod.errors import (
     ForbiddenError,
@@ -110,11 +110,16 @@ async def test_a_session_that_the_store_does_not_know_is_refused() -> None:
 async def test_a_session_ends_when_its_principal_does(monkeypatch: pytest.MonkeyPatch) -> None:
     end = time.time() + 1000
     sessions = Sessions(s1=Principal(issuer=ISSUER, subject="alice", expires_at=end))
-    assert await authenticate(get(*cookie(b"session=s1")), sessions)
+    app = AuthMiddleware(Greeter(), authenticator=SessionCookie(sessions=sessions))
+    assert (await Wire().request(app, get(*cookie(b"session=s1")))).status == 200
     monkeypatch.setattr(time, "time", lambda: end)
-    with pytest.raises(InvalidTokenError) as caught:
-        await authenticate(get(*cookie(b"session=s1")), sessions)
-    assert caught.value.reason == "expired"
+    assert (await Wire().request(app, get(*cookie(b"session=s1")))).status == 401
+
+
+@pytest.mark.parametrize("found", ["alice", {"subject": "alice"}, True], ids=repr)
+async def test_a_store_that_returns_something_else_than_a_principal_is_named(found: Any) -> None:
+    with pytest.raises(ConfigurationError, match="SessionStore must return Principal or None"):
+        await authenticate(get(*cookie(b"session=s1")), Sessions(s1=found))
 
 
 async def test_the_longest_session_id_reaches_the_store() -> None:
@@ -203,19 +208,16 @@ async def test_no_cookie_that_starlette_sees_is_overlooked(lines: list[list[tupl
 # ------------------------------------------------------------------------------------------------ other sites
 
 
-class CookieOrBearer:
-    """What an app with both has: a bearer token is asked for where there is no cookie."""
+BOB = Principal(issuer=ISSUER, subject="bob", method="jwt")
 
-    challenge = CHALLENGE
 
-    def __init__(self, session: SessionCookie) -> None:
-        self._session = session
+class Bearer:
+    """Knows one token, `good`."""
+
+    challenge = "Bearer"
 
     async def authenticate(self, connection: HTTPConnection) -> Principal | None:
-        principal = await self._session.authenticate(connection)
-        if principal is None and connection.headers.get("authorization") == "Bearer good":
-            return Principal(issuer=ISSUER, subject="alice", method="jwt")
-        return principal
+        return BOB if connection.headers.get("authorization") == "Bearer good" else None
 
 
 CREDENTIALS = {
@@ -234,7 +236,7 @@ def expected_status(credential: str, case: tuple[str, ...]) -> int:
 @pytest.mark.parametrize("credential", CREDENTIALS)
 async def test_only_a_cookie_is_subject_to_the_matrix_of_cross_site_requests(credential: str) -> None:
     session = SessionCookie(sessions=Sessions(s1=ALICE), allowed_origins=[LISTED.decode()])
-    app = AuthMiddleware(Greeter(), authenticator=CookieOrBearer(session))
+    app = AuthMiddleware(Greeter(), authenticator=FirstOf(session, Bearer()))
     statuses: dict[tuple[str, ...], int] = {}
     for case in CASES:
         headers = [*JSON, *headers_of(case), CREDENTIALS[credential]]
@@ -312,11 +314,11 @@ def starlette_session(**options: Any) -> SessionCookie:
 
 
 def behind(app: ASGIApp, **options: Any) -> ASGIApp:
-    return SessionMiddleware(
-        AuthMiddleware(app, authenticator=starlette_session(**options)),
-        secret_key=SIGNING_KEY,
-        max_age=60 * 60,
-    )
+    return with_sessions(AuthMiddleware(app, authenticator=starlette_session(**options)))
+
+
+def with_sessions(app: ASGIApp) -> ASGIApp:
+    return SessionMiddleware(app, secret_key=SIGNING_KEY, max_age=60 * 60)
 
 
 async def knock(*lines: bytes, **options: Any) -> tuple[Wire, Greeter]:
@@ -403,6 +405,59 @@ async def test_another_site_is_refused_with_a_signed_cookie_as_well() -> None:
     headers = [*JSON, *cookie(signed({"user_id": "alice"})), (b"sec-fetch-site", b"cross-site")]
     wire = await Wire().request(behind(Greeter()), http_scope(headers=headers))
     assert wire.status == 403
+
+
+FROM_ELSEWHERE: dict[str, tuple[list[tuple[bytes, bytes]], int]] = {
+    "another site": ([*JSON, (b"sec-fetch-site", b"cross-site")], 403),
+    "another origin": ([*JSON, (b"origin", b"https://mallory.example"), (b"host", b"app.example.com")], 403),
+    "not JSON": ([(b"content-type", b"text/plain")], 415),
+}
+"""What is refused with the cookie of a user, and how."""
+
+ELSEWHERE = pytest.mark.parametrize(("headers", "status"), FROM_ELSEWHERE.values(), ids=FROM_ELSEWHERE.keys())
+
+
+@ELSEWHERE
+async def test_a_session_in_which_nobody_is_signed_in_leaves_the_decision_to_a_token(
+    headers: list[tuple[bytes, bytes]], status: int
+) -> None:
+    inside = Greeter()
+    app = with_sessions(AuthMiddleware(inside, authenticator=FirstOf(starlette_session(), Bearer())))
+    anonymous = [*headers, *cookie(signed({"theme": "dark"}))]
+    wire = await Wire().request(app, http_scope(headers=anonymous))
+    assert wire.status == 401
+    assert inside.scopes == []
+    token = (b"authorization", b"Bearer good")
+    wire = await Wire().request(app, http_scope(headers=[*anonymous, token]))
+    assert wire.status == 200
+    assert inside.state.principal == BOB
+
+
+@ELSEWHERE
+@pytest.mark.parametrize("options", [{}, {"tenant_key": "org"}], ids=["complete", "without its tenant"])
+async def test_a_signed_in_session_from_elsewhere_is_refused_whatever_token_comes_with_it(
+    headers: list[tuple[bytes, bytes]], status: int, options: dict[str, Any]
+) -> None:
+    inside = Greeter()
+    authenticator = FirstOf(starlette_session(**options), Bearer())
+    app = with_sessions(AuthMiddleware(inside, authenticator=authenticator))
+    sent = [*headers, *cookie(signed({"user_id": "alice"})), (b"authorization", b"Bearer good")]
+    wire = await Wire().request(app, http_scope(headers=sent))
+    assert wire.status == status
+    assert inside.scopes == []
+
+
+@ELSEWHERE
+async def test_a_store_is_not_asked_from_elsewhere_whoever_the_session_may_be(
+    headers: list[tuple[bytes, bytes]], status: int
+) -> None:
+    sessions = Sessions()
+    authenticator = FirstOf(SessionCookie(sessions=sessions), Bearer())
+    sent = [*headers, *cookie(b"session=s2"), (b"authorization", b"Bearer good")]
+    with pytest.raises((ForbiddenError, UnsupportedMediaTypeError)) as caught:
+        await authenticator.authenticate(HTTPConnection(http_scope(headers=sent)))
+    assert caught.value.status == status
+    assert sessions.asked == []
 
 
 async def test_the_tenant_is_what_the_session_says() -> None:

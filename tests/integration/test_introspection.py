@@ -6,6 +6,7 @@ import time
 import pytest
 
 from chatkit_prod.auth import FirstOf, JWTBearer, OpaqueBearer
+from chatkit_prod.auth.introspection import AuthMethod
 from tests.path.servers import LIMIT
 
 from .oidc import AUDIENCE, LIFETIME, RESOURCE_SERVER, SUBJECT, NodeProvider
@@ -31,7 +32,7 @@ def bearer(
     *,
     audience: str = AUDIENCE,
     client_secret: str = RESOURCE_SERVER[1],
-    auth_method: str = "client_secret_basic",
+    auth_method: AuthMethod = "client_secret_basic",
     required_scopes: tuple[str, ...] = (),
     timeout: float = LIMIT,
 ) -> OpaqueBearer:

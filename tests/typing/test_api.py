@@ -24,7 +24,7 @@ from chatkit_prod import (
     RequestState,
     harden,
 )
-from chatkit_prod.auth import Authenticator, AuthMiddleware, JWTBearer
+from chatkit_prod.auth import Authenticator, AuthMiddleware, FirstOf, JWTBearer, OpaqueBearer
 from chatkit_prod.locale import LocaleMiddleware, Negotiator
 from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import LocalIdentityProvider, MemoryStore, chatkit_request
@@ -187,6 +187,17 @@ def test_a_layer_is_an_app_and_takes_an_app() -> None:
         AuthMiddleware(Greeter(), BEARER)  # type: ignore[call-arg]
     with pytest.raises(ConfigurationError):
         AuthMiddleware(Greeter(), authenticator="Bearer")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError):
+        FirstOf(BEARER, "Bearer")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError):
+        OpaqueBearer(
+            introspection_url="https://idp.example.com/introspect",
+            client_id="chatkit",
+            client_secret="secret",
+            issuer="https://idp.example.com",
+            audience="chatkit",
+            auth_method="none",  # type: ignore[arg-type]
+        )
 
 
 def test_an_authenticator_is_whatever_has_its_shape() -> None:

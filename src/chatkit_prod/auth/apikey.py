@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from chatkit_prod.asgi import header_values, is_token
 from chatkit_prod.errors import ConfigurationError, InvalidTokenError, MalformedCredentialsError
-from chatkit_prod.options import awaited, is_text, is_time
+from chatkit_prod.options import is_text, is_time, looked_up
 from chatkit_prod.principal import Principal
 
 _CHALLENGE = 'ApiKey realm="chatkit"'
@@ -105,7 +105,7 @@ class APIKey:
 
     Raises:
         ConfigurationError: `keys` is neither, or holds what is not an id or not a `StoredKey`;
-            `header` is not the name of a header, or `Authorization`, or `issuer` is empty.
+            `header` is not the name of a header, or `Authorization`; `issuer` is no text, or empty.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class APIKey:
         if header.lower() == "authorization":
             message = "header: an Authorization header begins with a scheme, name another header for keys"
             raise ConfigurationError(message)
-        if not issuer:
-            message = "issuer must not be empty"
+        if not is_text(issuer):
+            message = "issuer must be text, and not empty"
             raise ConfigurationError(message)
         self._lookup = keys if callable(keys) else _lookup_in(keys)
         self._header = header.lower().encode()
@@ -162,7 +162,7 @@ class APIKey:
         if not found:
             raise InvalidTokenError(_CHALLENGE, "malformed")
         key_id = found[1].decode()
-        stored = await awaited(self._lookup(key_id), "the look-up of APIKey")
+        stored = await looked_up(self._lookup(key_id), "the look-up of APIKey", StoredKey)
         is_right = _matches(values[0], stored or _NOBODY)
         if stored is None:
             raise InvalidTokenError(_CHALLENGE, "unknown key id")

@@ -1,4 +1,8 @@
-"""One record for every decision about who may come in, on the logger `chatkit_prod.audit`."""
+"""The record of a decision about who may come in, on the logger `chatkit_prod.audit`.
+
+There is one for every answer of an `AuthMiddleware`, and for every refusal of an `OriginMiddleware`
+and of the domain keys. A WebSocket is closed unread, and leaves none.
+"""
 
 import json
 import logging
@@ -24,7 +28,7 @@ def audit(state: RequestState, decision: Decision, refusal: RequestError | None 
     """
     if not logger.isEnabledFor(logging.INFO):
         return
-    principal, _, _ = state.peek()
+    principal = state.peek().principal
     fields = {
         "decision": decision,
         "issuer": principal.issuer if principal else None,

@@ -1,9 +1,12 @@
 """What an `AuthMiddleware` asks."""
 
+import time
 from typing import Protocol, runtime_checkable
 
 from starlette.requests import HTTPConnection
 
+from chatkit_prod.errors import InvalidTokenError
+from chatkit_prod.options import looked_up
 from chatkit_prod.principal import Principal
 
 
@@ -31,3 +34,18 @@ class Authenticator(Protocol):
                 `InvalidRequestError` or an `InsufficientScopeError`.
         """
         ...
+
+
+async def ask(authenticator: Authenticator, connection: HTTPConnection) -> Principal | None:
+    """Return what an authenticator says, which may be the app's own.
+
+    Raises:
+        InvalidTokenError: The principal that it returned has expired.
+        ConfigurationError: It is not async, or returned something else.
+        Exception: Whatever it raises.
+    """
+    answer = authenticator.authenticate(connection)
+    principal = await looked_up(answer, f"authenticate of {type(authenticator).__name__}", Principal)
+    if principal is not None and principal.expires_at is not None and principal.expires_at <= time.time():
+        raise InvalidTokenError(authenticator.challenge, "expired")
+    return principal

@@ -20,11 +20,11 @@ class BackendAuthenticator:
 
     Args:
         backend: The app's own.
+        challenge: What a 401 asks for, where that is no bearer token (RFC 9110 §11.6.1).
     """
 
-    challenge = CHALLENGE
-
-    def __init__(self, backend: AuthenticationBackend) -> None:
+    def __init__(self, backend: AuthenticationBackend, *, challenge: str = CHALLENGE) -> None:
+        self.challenge = challenge
         self._backend = backend
         self._issuer = type(backend).__qualname__
 
@@ -37,7 +37,7 @@ class BackendAuthenticator:
         try:
             found = await self._backend.authenticate(connection)
         except BackendError:
-            raise InvalidTokenError(CHALLENGE, "backend") from None
+            raise InvalidTokenError(self.challenge, "backend") from None
         if found is None:
             return None
         credentials, user = found
@@ -45,9 +45,12 @@ class BackendAuthenticator:
             return user
         if user.is_authenticated is not True:
             return None
+        identity = _identity(user)
+        if identity is None:
+            raise InvalidTokenError(self.challenge, "no identity")
         return Principal(
             issuer=self._issuer,
-            subject=_identity(user),
+            subject=identity,
             scopes=frozenset(credentials.scopes),
             claims={"user": user},
             method="backend",
@@ -78,17 +81,11 @@ def _shown(candidate: object) -> str:
     )
 
 
-def _identity(user: BaseUser) -> str:
-    """Return who a user is; a display name is nobody's id.
-
-    Raises:
-        InvalidTokenError: The user object does not tell.
-    """
+def _identity(user: BaseUser) -> str | None:
+    """Return who a user is, or None if the user object does not tell; a display name is nobody's id."""
     try:
         identity: object = user.identity
     except NotImplementedError:
         # The name of Starlette's own user is its identity, which it did not always say.
         identity = user.display_name if isinstance(user, SimpleUser) else None
-    if not is_text(identity):
-        raise InvalidTokenError(CHALLENGE, "no identity")
-    return identity
+    return identity if is_text(identity) else None

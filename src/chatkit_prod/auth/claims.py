@@ -5,7 +5,6 @@ RFC 7519 §4.1, RFC 7662 §2.2, RFC 8725 §3.8 to §3.12, RFC 9068 §2.2 and §4
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -18,52 +17,73 @@ ClaimPath = str | Sequence[str]
 
 _CONTAINERS = (dict, list)
 _MAX_LEEWAY = 300
-_SCOPE_CHARACTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
-    """What holds for every token that one authenticator accepts.
+    """What holds for every token that one authenticator accepts. Immutable.
 
     Args:
         issuer: The exact `iss`.
-        audience: What the audience claim must contain, one of them; None where that is not checked.
+        audience: What the audience claim must contain: a name, or one of several; None where that is
+            not checked.
         required: Claims that must be there.
-        exact: Claims that must have one value, such as `{"token_use": "access"}`.
+        required_claims: Claims that must have one value, such as `{"token_use": "access"}`.
         leeway: Seconds by which the clocks may differ, at most 300.
         audience_claim: Where the audience stands.
         subject_claim: Where the user's id stands.
         scope_claim: Where the scopes stand: text with spaces, or a list.
         tenant_claim: Where the tenant stands; a token without it is refused.
 
+    Attributes:
+        issuer: The exact `iss`.
+
     Raises:
         ConfigurationError: One of these is empty or out of range.
     """
 
-    issuer: str
-    audience: frozenset[str] | None
-    required: frozenset[str] = frozenset()
-    exact: Mapping[str, object] = field(default_factory=dict[str, object])
-    leeway: float = 30.0
-    audience_claim: str = "aud"
-    subject_claim: str = "sub"
-    scope_claim: ClaimPath = "scope"
-    tenant_claim: ClaimPath | None = None
+    __slots__ = (
+        "_audience",
+        "_audience_claim",
+        "_leeway",
+        "_required",
+        "_required_claims",
+        "_scope_claim",
+        "_subject_claim",
+        "_tenant_claim",
+        "issuer",
+    )
 
-    def __post_init__(self) -> None:
-        names = (self.issuer, self.audience_claim, self.subject_claim)
-        if not all(map(is_text, names)):
+    def __init__(
+        self,
+        *,
+        issuer: str,
+        audience: str | Iterable[str] | None,
+        required: frozenset[str] = frozenset(),
+        required_claims: Mapping[str, object] = MappingProxyType({}),
+        leeway: float = 30.0,
+        audience_claim: str = "aud",
+        subject_claim: str = "sub",
+        scope_claim: ClaimPath = "scope",
+        tenant_claim: ClaimPath | None = None,
+    ) -> None:
+        if not all(map(is_text, (issuer, audience_claim, subject_claim))):
             message = "issuer, audience_claim and subject_claim must be text, and not empty"
             raise ConfigurationError(message)
-        if self.audience is not None and (not self.audience or not all(map(is_text, self.audience))):
-            message = "audience must be the name of this service at the issuer, and not empty"
+        if not isinstance(required_claims, Mapping) or not _is_json(required_claims):
+            message = f"required_claims must map claims to their values in JSON, not {required_claims!r}"
             raise ConfigurationError(message)
-        if not isinstance(self.exact, Mapping) or not _is_json(self.exact):
-            message = f"required_claims must map claims to their values in JSON, not {self.exact!r}"
-            raise ConfigurationError(message)
-        if not is_time(self.leeway) or not 0 <= self.leeway <= _MAX_LEEWAY:
+        if not is_time(leeway) or not 0 <= leeway <= _MAX_LEEWAY:
             message = f"leeway must be between 0 and {_MAX_LEEWAY} seconds"
             raise ConfigurationError(message)
+        self.issuer = issuer
+        self._audience = None if audience is None else _names(audience)
+        self._required = required
+        self._required_claims = {name: _text_of(value) for name, value in required_claims.items()}
+        self._leeway = leeway
+        self._audience_claim = audience_claim
+        self._subject_claim = subject_claim
+        self._scope_claim = _path(scope_claim, "scope_claim")
+        self._tenant_claim = None if tenant_claim is None else _path(tenant_claim, "tenant_claim")
 
     def refusal(self, claims: Mapping[str, Any], now: float) -> str | None:
         """Return why the claims do not hold here and now, or None if they do.
@@ -72,24 +92,24 @@ class ClaimRules:
             claims: What the issuer has said, and nobody else.
             now: Seconds since the epoch.
         """
-        if not claims.keys() >= self.required:
+        if not claims.keys() >= self._required:
             return "claim missing"
         if "iss" in claims and claims["iss"] != self.issuer:
             return "iss"
-        if self.audience is not None and self.audience.isdisjoint(
-            _audiences(claims.get(self.audience_claim))
+        if self._audience is not None and self._audience.isdisjoint(
+            _audiences(claims.get(self._audience_claim))
         ):
             return "aud"
         if any(
-            name not in claims or _text_of(claims[name]) != _text_of(value)
-            for name, value in self.exact.items()
+            name not in claims or _text_of(claims[name]) != text
+            for name, text in self._required_claims.items()
         ):
             return "claim value"
         if "cnf" in claims:  # bound to a key of the client, which a bearer has not shown (RFC 9449 §7.1)
             return "cnf"
-        if not is_text(claims.get(self.subject_claim)):
+        if not is_text(claims.get(self._subject_claim)):
             return "sub"
-        if self.tenant_claim is not None and not is_text(_at(claims, self.tenant_claim)):
+        if self._tenant_claim is not None and not is_text(_at(claims, self._tenant_claim)):
             return "tenant"
         return self._untimely(claims, now)
 
@@ -98,12 +118,12 @@ class ClaimRules:
             if name in claims and not is_time(claims[name]):
                 return name
         if "exp" in claims:
-            end = claims["exp"] + self.leeway
+            end = claims["exp"] + self._leeway
             if not is_time(end):
                 return "exp"
             if end <= now:
                 return "expired"
-        if claims.get("nbf", now) > now + self.leeway or claims.get("iat", now) > now + self.leeway:
+        if claims.get("nbf", now) > now + self._leeway or claims.get("iat", now) > now + self._leeway:
             return "not yet valid"
         return None
 
@@ -116,25 +136,29 @@ class ClaimRules:
         """
         return Principal(
             issuer=self.issuer,
-            subject=claims[self.subject_claim],
-            tenant=None if self.tenant_claim is None else _at(claims, self.tenant_claim),
-            scopes=_scopes(_at(claims, self.scope_claim)),
+            subject=claims[self._subject_claim],
+            tenant=None if self._tenant_claim is None else _at(claims, self._tenant_claim),
+            scopes=_scopes(_at(claims, self._scope_claim)),
             claims=_frozen(dict(claims)),
-            expires_at=claims["exp"] + self.leeway if "exp" in claims else None,
+            expires_at=claims["exp"] + self._leeway if "exp" in claims else None,
             method=method,
         )
 
 
-def audiences_of(audience: object) -> frozenset[str]:
-    """Return the audience option of an authenticator as a set.
+def _names(audience: object) -> frozenset[str]:
+    """Return the audience option as a set.
 
     Raises:
         ConfigurationError: It is neither a name nor a list of names.
     """
-    return frozenset(listed([audience] if isinstance(audience, str) else audience, "audience"))
+    names = [audience] if isinstance(audience, str) else listed(audience, "audience")
+    if not names or "" in names:
+        message = "audience must be the name of this service at the issuer, or a list of its names, not empty"
+        raise ConfigurationError(message)
+    return frozenset(names)
 
 
-def path_of(path: Any, name: str) -> ClaimPath:
+def _path(path: Any, name: str) -> ClaimPath:
     """Return where a claim stands.
 
     Raises:
@@ -145,20 +169,6 @@ def path_of(path: Any, name: str) -> ClaimPath:
         message = f"{name} must be the name of a claim, or the names on the way to it"
         raise ConfigurationError(message)
     return found
-
-
-def scopes_of(scopes: Sequence[str]) -> frozenset[str]:
-    """Return the scopes option of an authenticator or a layer as a set.
-
-    Raises:
-        ConfigurationError: It is not a list of scopes as RFC 6749 §3.3 spells them.
-    """
-    found = listed(scopes, "required_scopes")
-    for scope in found:
-        if not _SCOPE_CHARACTERS.issuperset(scope):
-            message = f"required_scopes: {scope!r} is not a scope"
-            raise ConfigurationError(message)
-    return frozenset(found)
 
 
 def _frozen(value: Any) -> Any:

@@ -16,9 +16,11 @@ from chatkit_prod.errors import (
 from chatkit_prod.refusal import refuse
 from chatkit_prod.state import RequestState
 
+from .allow_lists import AllowedOrigins
 from .audit import audit
-from .origin import OriginMiddleware, may_be_same_origin
-from .origins import AllowedOrigins, canonical_host, hostname, is_loopback
+from .hosts import canonical_host, hostname, is_loopback
+from .origin import OriginMiddleware
+from .same_origin import may_be_same_origin
 
 _KEY = re.compile(r"domain_pk_[A-Za-z0-9_-]+")
 _URL = re.compile(r"(?P<origin>https?://[^/?#*]+)?/(?!/)[!-\[\]-~]*")  # to browsers, \ is another /
@@ -34,8 +36,12 @@ class DomainKeys:
 
     ```python
     keys = DomainKeys({"app.example.com": "domain_pk_1", "localhost": "local-dev"})
-    app.add_route("/chatkit", harden(server, auth=auth, allowed_origins=keys))
-    app.add_route("/chatkit/config", keys.endpoint(url="/chatkit"))
+    app = Starlette(
+        routes=[
+            Route("/chatkit", endpoint=harden(server, auth=auth, allowed_origins=keys)),
+            Route("/chatkit/config", endpoint=keys.endpoint(url="/chatkit")),
+        ]
+    )
     ```
 
     Args:
@@ -115,7 +121,9 @@ class _ClientConfiguration:
             response: Response = JSONResponse({"url": self._url, "domainKey": self._key_for(scope)})
             state.outcome = "completed"
         except RequestError as refusal:
-            audit(state, "refused", refusal)
+            # A wrong method says nothing about who asks: nobody was refused entry.
+            if not isinstance(refusal, MethodNotAllowedError):
+                audit(state, "refused", refusal)
             response = refuse(refusal, state)
         response.headers["cache-control"] = "no-store"
         response.headers["vary"] = "Sec-Fetch-Site"

@@ -44,7 +44,7 @@ async def fetch(
                 url,
                 headers={"accept-encoding": "identity"},
                 follow_redirects=False,
-                timeout=timeout_seconds,
+                timeout=None,  # that of the whole counts
             )
             response = await stack.enter_async_context(request)
             return await _content(response)

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 from urllib.parse import quote_plus
 from weakref import WeakKeyDictionary
 
@@ -22,8 +22,9 @@ from .urls import is_loopback_url, is_safe_url, shown
 
 logger = logging.getLogger("chatkit_prod")
 
-_BASIC = "client_secret_basic"
-_METHODS = (_BASIC, "client_secret_post")
+AuthMethod = Literal["client_secret_basic", "client_secret_post"]
+"""How a client proves to the issuer who it is (RFC 6749 §2.3.1)."""
+
 _MAX_ANSWER_BYTES = 64 * 1024
 _MAX_CONNECTIONS = 20
 _OK = 200
@@ -59,7 +60,7 @@ class Introspection:
     """
 
     def __init__(
-        self, *, url: str, client_id: str, client_secret: str, auth_method: str, timeout: float
+        self, *, url: str, client_id: str, client_secret: str, auth_method: AuthMethod, timeout: float
     ) -> None:
         if not is_safe_url(url):
             message = f"introspection_url must be an https URL, or one of this machine, not {shown(url)}"
@@ -69,12 +70,12 @@ class Introspection:
                 "client_id and client_secret must be text, and not empty: the issuer has to know who asks"
             )
             raise ConfigurationError(message)
-        if auth_method not in _METHODS:
-            message = f"auth_method must be one of {', '.join(_METHODS)}"
+        if auth_method not in get_args(AuthMethod):
+            message = f"auth_method must be one of {', '.join(get_args(AuthMethod))}"
             raise ConfigurationError(message)
         self._url = url
         # In a header, both are encoded like a form (RFC 6749 §2.3.1), which Authlib leaves to us.
-        encode = quote_plus if auth_method == _BASIC else str
+        encode = quote_plus if auth_method == "client_secret_basic" else str
         self._credentials = (encode(client_id), encode(client_secret))
         self._auth_method = auth_method
         self._timeout = seconds(timeout, "timeout")
@@ -92,9 +93,7 @@ class Introspection:
         Raises:
             UnavailableError: The issuer does not answer, or not with a JSON object.
         """
-        return await asyncio.shield(
-            self._questions.start(key, partial(self._ask, token.decode("ascii"), now))
-        )
+        return await self._questions.join(key, partial(self._ask, token.decode("ascii"), now))
 
     async def aclose(self) -> None:
         """Close the connections to the issuer, those of this event loop."""
@@ -125,32 +124,57 @@ class Introspection:
             self._clients[loop] = AsyncOAuth2Client(
                 *self._credentials,
                 token_endpoint_auth_method=self._auth_method,
-                timeout=self._timeout,
+                timeout=None,  # `_ask` bounds the whole of it
                 limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS),
                 follow_redirects=False,
-                event_hooks={"response": [_refuse_compressed]},
+                event_hooks={"response": [_bounded]},
                 verify=tls_context(),
                 trust_env=not is_loopback_url(self._url),  # a proxy is somewhere else
             )
         return self._clients[loop]
 
 
-async def _refuse_compressed(answer: httpx2.Response) -> None:
-    """Refuse to inflate what we did not ask to be compressed; it may be any size inside."""
+class _Bounded(httpx2.AsyncByteStream):
+    """The body of an answer, read up to a limit and no further.
+
+    Args:
+        stream: The body.
+    """
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > _MAX_ANSWER_BYTES:
+                message = f"more than {_MAX_ANSWER_BYTES} bytes"
+                raise ValueError(message)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _bounded(answer: httpx2.Response) -> None:
+    """Bound what is read of an answer.
+
+    Raises:
+        ValueError: It is compressed, which we did not ask for; it may be any size inside.
+    """
     if answer.headers.get("content-encoding", "identity") != "identity":
         message = "a compressed answer"
         raise ValueError(message)
+    answer.stream = _Bounded(cast("httpx2.AsyncByteStream", answer.stream))
 
 
 def _content(answer: httpx2.Response) -> dict[str, Any]:
     """Return the answer of the issuer.
 
     Raises:
-        ValueError: It is no answer to our question, or too large.
+        ValueError: It is no answer to our question.
     """
-    if len(answer.content) > _MAX_ANSWER_BYTES:
-        message = f"more than {_MAX_ANSWER_BYTES} bytes"
-        raise ValueError(message)
     if answer.status_code == _BAD_REQUEST and parse_object(answer.content).get("error") == _UNSUPPORTED:
         return {"active": False}
     if answer.status_code != _OK:

@@ -10,7 +10,8 @@ Theory of operation. A request does not wait for the provider while there are ke
 * There is one fetch at a time, and whoever needs it waits for the same one.
 * After a failed fetch there is none for `cooldown` seconds.
 * A token with an unknown `kid` asks for newer keys, since they may have been rotated; that happens
-  once per `cooldown` as well, however many of such tokens there are.
+  once per `cooldown` as well, however many of such tokens there are. A fetch that was under way before
+  the token came does not count: it may have been answered before the rotation.
 * What cannot be used, a document without a single good key say, changes nothing.
 """
 
@@ -18,7 +19,7 @@ import asyncio
 import logging
 import math
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
 import httpx2
 from authlib.oauth2.rfc8414 import get_well_known_url as oauth_metadata_url
@@ -35,57 +36,6 @@ from .strict_json import parse_object
 from .urls import is_loopback_url, is_safe_url, shown
 
 logger = logging.getLogger("chatkit_prod")
-
-
-class KeySource(Protocol):
-    """Where a verifier has its keys from."""
-
-    def current(self) -> Keys | None:
-        """Return the keys that are good to go by now, or None if `load` has to be awaited."""
-        ...
-
-    async def load(self) -> Keys:
-        """Return the keys, fetched if need be.
-
-        Raises:
-            UnavailableError: There are none, or none that are young enough.
-        """
-        ...
-
-    async def newer(self, known: Keys, kid: str | None, /) -> Keys:
-        """Return keys that may be newer than `known`, for a token that none of them has signed.
-
-        Args:
-            known: What the token was tried with.
-            kid: Which key the token names, untrusted.
-
-        Raises:
-            UnavailableError: Whom we asked for them does not answer.
-        """
-        ...
-
-
-class StaticKeys:
-    """Keys that never change.
-
-    Args:
-        keys: The keys.
-    """
-
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
-
-    def current(self) -> Keys:
-        """Return the keys."""
-        return self._keys
-
-    async def load(self) -> Keys:
-        """Return the keys."""
-        return self._keys
-
-    async def newer(self, known: Keys, _kid: str | None, /) -> Keys:
-        """Return the same keys."""
-        return known
 
 
 class RemoteJWKS(Lifecycle):
@@ -165,7 +115,7 @@ class RemoteJWKS(Lifecycle):
         if age < self._refresh_after:
             return self._keys
         if age < self._max_age:
-            self._start()
+            self._begin()
             return self._keys
         return None
 
@@ -175,27 +125,24 @@ class RemoteJWKS(Lifecycle):
         Raises:
             UnavailableError: There are none, or they are too old.
         """
-        fetch = self._start()
-        if fetch is not None:
-            await asyncio.shield(fetch)
+        self._begin()
+        await self._fetches.settled(None)
         if self._keys is None or monotonic() - self._fetched_at >= self._stale_limit:
             raise self._unavailable()
         return self._keys
 
-    async def newer(self, known: Keys, _kid: str | None, /) -> Keys:
+    async def newer(self, known: Keys, kid: str | None, /) -> Keys:
         """Return keys that somebody else has fetched meanwhile, or that are fetched now, if it is time.
 
         Raises:
             UnavailableError: The provider is down, so that nobody can tell.
         """
-        if self._keys is known:
-            fetch = self._fetches.running(None)
-            if fetch is None and monotonic() >= self._next_unknown_at:
-                fetch = self._start()
-                if fetch is not None:
-                    self._next_unknown_at = monotonic() + self._cooldown
-            if fetch is not None:
-                await asyncio.shield(fetch)
+        await self._fetches.settled(None)  # what was asked before the rotation is answered without it
+        keys = self._keys or known
+        if keys is known or (kid is not None and kid not in keys):
+            if monotonic() >= self._next_unknown_at and self._begin():
+                self._next_unknown_at = monotonic() + self._cooldown
+            await self._fetches.settled(None)
             if monotonic() < self._next_fetch_at:
                 raise self._unavailable()
         return self._keys or known
@@ -203,11 +150,9 @@ class RemoteJWKS(Lifecycle):
     def _unavailable(self) -> UnavailableError:
         return UnavailableError("keys", retry_after=math.ceil(self._cooldown))
 
-    def _start(self) -> asyncio.Task[None] | None:
-        """Return the fetch that is under way, or begin one, or none if the last one has just failed."""
-        if monotonic() < self._next_fetch_at:
-            return self._fetches.running(None)
-        return self._fetches.start(None, self._refresh)
+    def _begin(self) -> bool:
+        """Begin a fetch, unless one is under way, or has just failed; tell whether it has begun."""
+        return monotonic() >= self._next_fetch_at and self._fetches.start(None, self._refresh)
 
     async def _refresh(self) -> None:
         try:

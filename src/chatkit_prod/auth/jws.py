@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from chatkit_prod.errors import ForeignTokenError, InvalidTokenError
+from chatkit_prod.errors import ConfigurationError, ForeignTokenError, InvalidTokenError
 
 from .algorithms import Algorithm, select
 from .credentials import CHALLENGE
@@ -116,16 +116,29 @@ def verify(token: bytes | str, jwks: Mapping[str, Any] | Keys, *, algorithms: It
 
     Raises:
         InvalidTokenError: The token does not hold, in whatever way.
-        ConfigurationError: `algorithms` is empty or holds what is no signature.
+        ConfigurationError: `algorithms` is empty or holds what is no signature, or `jwks` is no JWKS. A
+            JWKS without a good key is one, by which no token holds.
     """
     selected = select(algorithms)
+    symmetric = all(algorithm.min_secret_bytes for algorithm in selected.values())
     try:
-        encoded = token.encode("ascii") if isinstance(token, str) else token
-        symmetric = all(algorithm.min_secret_bytes for algorithm in selected.values())
         keys = jwks if isinstance(jwks, Keys) else Keys(jwks, symmetric=symmetric)
-    except ValueError:
+    except ValueError as error:
+        message = f"jwks: {error}"
+        raise ConfigurationError(message) from error
+    return parse(encoded(token)).verified_by(keys, selected)
+
+
+def encoded(token: bytes | str) -> bytes:
+    """Return a token as it stands in a header.
+
+    Raises:
+        InvalidTokenError: It is text outside ASCII.
+    """
+    try:
+        return token.encode("ascii") if isinstance(token, str) else token
+    except UnicodeEncodeError:
         raise InvalidTokenError(CHALLENGE, "malformed") from None
-    return parse(encoded).verified_by(keys, selected)
 
 
 @lru_cache(maxsize=128)

@@ -11,32 +11,26 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from chatkit_prod.errors import (
-    ConfigurationError,
-    ForeignTokenError,
-    InsufficientScopeError,
-    InvalidTokenError,
-)
+from chatkit_prod.errors import ConfigurationError, ForeignTokenError, InvalidTokenError
 from chatkit_prod.principal import Principal
 
 from .algorithms import select
 from .cache import TokenCache
-from .claims import ClaimPath, ClaimRules, audiences_of, path_of, scopes_of
+from .claims import ClaimPath, ClaimRules
 from .credentials import CHALLENGE, TokenHeader
-from .jwks import KeySource, RemoteJWKS, StaticKeys
-from .jws import MAX_TOKEN_BYTES, CompactJWS, UnknownKeyError, parse
+from .jwks import RemoteJWKS
+from .jws import MAX_TOKEN_BYTES, CompactJWS, UnknownKeyError, encoded, parse
+from .key_source import key_source
 from .keys import Keys
-from .keys_by_kid import PLACE, KeysByKid
 from .lifecycle import Lifecycle
+from .scopes import require_scopes, scopes_of
 from .strict_json import parse_object
-from .urls import is_safe_url
 
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
 
 _RFC9068 = ("at+jwt",)
 _RFC9068_CLAIMS = frozenset({"iss", "exp", "aud", "sub", "client_id", "iat", "jti"})
 _CACHE_SECONDS = 300.0
-_SECRETS = ("private", "symmetric")
 
 
 class JWTBearer(Lifecycle):
@@ -104,18 +98,19 @@ class JWTBearer(Lifecycle):
         self._types = _types(typ)
         self._rules = ClaimRules(
             issuer=issuer,
-            audience=None if audience is None else audiences_of(audience),
+            audience=audience,
             required=_RFC9068_CLAIMS if self._types <= {"at+jwt"} else frozenset({"iss", "exp"}),
-            exact=required_claims,
+            required_claims=required_claims,
             leeway=leeway,
             audience_claim=audience_claim,
             subject_claim=subject_claim,
-            scope_claim=path_of(scope_claim, "scope_claim"),
-            tenant_claim=None if tenant_claim is None else path_of(tenant_claim, "tenant_claim"),
+            scope_claim=scope_claim,
+            tenant_claim=tenant_claim,
         )
         self._required_scopes = scopes_of(required_scopes)
         self._header = TokenHeader(header)
-        self._keys = self._key_source(jwks, jwks_url)
+        symmetric = any(algorithm.min_secret_bytes for algorithm in self._algorithms.values())
+        self._keys = key_source(jwks, jwks_url, issuer=issuer, symmetric=symmetric)
         self._cache = TokenCache[Principal](cache_size)
         self._cached_for: Keys | None = None
 
@@ -144,7 +139,7 @@ class JWTBearer(Lifecycle):
         token = self._header.token(connection)
         return None if token is None else await self.verify(token)
 
-    async def verify(self, token: bytes) -> Principal:
+    async def verify(self, token: bytes | str) -> Principal:
         """Return the subject of a token, wherever it came from.
 
         Args:
@@ -153,6 +148,8 @@ class JWTBearer(Lifecycle):
         Raises:
             RequestError: As `authenticate`.
         """
+        if isinstance(token, str):
+            token = encoded(token)
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidTokenError(CHALLENGE, "too long")
         keys = self._keys.current()
@@ -167,8 +164,8 @@ class JWTBearer(Lifecycle):
         if principal is None:
             principal = await self._verified(token, keys, now)
             self._cache.put(key, principal, min(now + _CACHE_SECONDS, principal.expires_at or 0))
-        if not self._required_scopes <= principal.scopes:
-            raise InsufficientScopeError(sorted(self._required_scopes), principal=principal)
+        if self._required_scopes:
+            require_scopes(principal, self._required_scopes, CHALLENGE)
         return principal
 
     async def _verified(self, token: bytes, keys: Keys, now: float) -> Principal:
@@ -206,48 +203,6 @@ class JWTBearer(Lifecycle):
         if self._signer is not None and jws.header.get("signer") != self._signer:
             raise ForeignTokenError(CHALLENGE, "signer")
         return jws, claims
-
-    def _key_source(self, jwks: Mapping[str, Any] | RemoteJWKS | None, jwks_url: str | None) -> KeySource:
-        """Return where the keys come from.
-
-        Raises:
-            ConfigurationError: That is said twice, or a JWKS holds no key to go by, or a private one.
-        """
-        symmetric = any(algorithm.min_secret_bytes for algorithm in self._algorithms.values())
-        if jwks is not None and jwks_url is not None:
-            message = "jwks and jwks_url exclude each other"
-            raise ConfigurationError(message)
-        if symmetric and not isinstance(jwks, Mapping):
-            message = "HMAC needs a jwks of secrets: none may ever be fetched"
-            raise ConfigurationError(message)
-        if isinstance(jwks, RemoteJWKS):
-            if jwks.issuer not in {None, self._rules.issuer}:
-                message = f"jwks are the keys of {jwks.issuer!r}, not of {self._rules.issuer!r}"
-                raise ConfigurationError(message)
-            return jwks
-        if jwks_url is not None and jwks_url.endswith(PLACE):
-            return KeysByKid(jwks_url)
-        if jwks is None and jwks_url is None and not is_safe_url(self._rules.issuer):
-            message = (
-                f"issuer must be an https URL for its keys to be discovered, not {self._rules.issuer!r}: "
-            )
-            raise ConfigurationError(message + "otherwise give jwks or jwks_url")
-        if jwks is None:
-            return RemoteJWKS(issuer=self._rules.issuer, url=jwks_url)
-        return StaticKeys(_static(jwks, symmetric=symmetric))
-
-
-def _static(jwks: object, *, symmetric: bool) -> Keys:
-    try:
-        keys = Keys(jwks, symmetric=symmetric)
-    except ValueError as error:
-        message = f'jwks: {error}; it is {{"keys": [...]}}, and an address goes into jwks_url'
-        raise ConfigurationError(message) from error
-    if not keys or any(reason in _SECRETS for _, reason in keys.rejected):
-        found = ", ".join(f"key {index}: {reason}" for index, reason in keys.rejected) or "it is empty"
-        message = f"jwks must hold keys that can verify a signature, and no secrets beside them ({found})"
-        raise ConfigurationError(message)
-    return keys
 
 
 def _types(typ: Sequence[str | None]) -> frozenset[str | None]:

@@ -13,6 +13,7 @@ _RSA_BITS = range(2048, 8193)
 _MAX_RSA_EXPONENT = 2**32
 _SIGNING_CURVES = ("Ed25519", "Ed448")
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+_PRIVATE, _SYMMETRIC = "private", "symmetric"
 _PEM_MARKS = (b"-----BEGIN ", b"ssh-", b"ecdsa-sha2-")
 
 # A modulus of the Infineon library is a power of 65537 modulo each of these (CVE-2017-15361).
@@ -62,6 +63,11 @@ class Keys:
             self._fitting.setdefault((kid, name), []).append(key)
             self._fitting.setdefault((None, name), []).append(key)
 
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether private or symmetric keys stand in a document of public keys; they are left out."""
+        return any(reason in {_PRIVATE, _SYMMETRIC} for _, reason in self.rejected)
+
     def __bool__(self) -> bool:
         return bool(self._kids)
 
@@ -107,11 +113,9 @@ def _imported(document: object, *, symmetric: bool) -> Key:
         raise UnusableKeyError(message)
     members = cast("dict[str, Any]", document)
     if (members.get("kty") == OctKey.key_type) is not symmetric:
-        message = "public" if symmetric else "symmetric"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError("public" if symmetric else _SYMMETRIC)
     if not symmetric and not _PRIVATE_MEMBERS.isdisjoint(members):
-        message = "private"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError(_PRIVATE)
     if members.get("use", "sig") != "sig":
         message = "use"
         raise UnusableKeyError(message)

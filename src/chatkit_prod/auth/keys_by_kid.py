@@ -1,9 +1,9 @@
 """The keys of AWS's load balancers, each under a URL of its own, in PEM."""
 
-import asyncio
 import logging
 import math
 import re
+from collections import deque
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -18,7 +18,7 @@ from chatkit_prod.options import seconds
 from .fetch import FetchError, fetch
 from .keys import Keys
 from .single_flight import SingleFlight
-from .urls import is_safe_url
+from .urls import is_safe_url, shown
 
 logger = logging.getLogger("chatkit_prod")
 
@@ -26,6 +26,7 @@ PLACE = "{kid}"
 
 _KID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MAX_KEYS = 20
+_MAX_FETCHES = 3  # per cooldown: the keys of several load balancers are met at once
 
 
 class KeysByKid:
@@ -33,7 +34,7 @@ class KeysByKid:
 
     Args:
         url: Where, with `/{kid}` at the end of its path: `https`, or on this machine.
-        cooldown: Seconds between two fetches, however many keys are named.
+        cooldown: Seconds in which at most three keys are fetched, however many are named.
         timeout: Seconds for one fetch.
         client: With which to fetch; a new one each time if None.
 
@@ -50,10 +51,10 @@ class KeysByKid:
         client: httpx2.AsyncClient | None = None,
     ) -> None:
         if url.count(PLACE) != 1 or not is_safe_url(url.replace(PLACE, "kid")):
-            message = f"a URL of keys is https, and has one {PLACE}, not {url!r}"
+            message = f"a URL of keys is https, and has one {PLACE}, not {shown(url)}"
             raise ConfigurationError(message)
         if not urlsplit(url).path.endswith(f"/{PLACE}"):
-            message = f"the path of a URL of keys ends with /{PLACE}, not {url!r}"
+            message = f"the path of a URL of keys ends with /{PLACE}, not {shown(url)}"
             raise ConfigurationError(message)
         self._url = url
         self._cooldown = seconds(cooldown, "cooldown")
@@ -61,7 +62,7 @@ class KeysByKid:
         self._client = client
         self._documents: list[dict[str, Any]] = []
         self._keys = Keys({"keys": []})
-        self._next_fetch_at = -math.inf
+        self._fetched_at = deque[float](maxlen=_MAX_FETCHES)
         self._fetches = SingleFlight[str, None]()
 
     def current(self) -> Keys:
@@ -73,23 +74,26 @@ class KeysByKid:
         return self._keys
 
     async def newer(self, _known: Keys, kid: str | None, /) -> Keys:
-        """Return the keys with the one that a token names, if there is such a key, and it is time.
+        """Return the keys with the one that a token names, if there is such a key.
 
         Args:
             kid: Which key it names, untrusted.
 
         Raises:
-            UnavailableError: There is no answer.
+            UnavailableError: There is no answer, or it is not time to ask, so that nobody can tell.
         """
         if kid is None or not _KID.fullmatch(kid) or kid in self._keys:
             return self._keys
-        fetch_of_key = self._fetches.running(kid)
-        if fetch_of_key is None and monotonic() >= self._next_fetch_at:
-            self._next_fetch_at = monotonic() + self._cooldown
-            fetch_of_key = self._fetches.start(kid, partial(self._fetch, kid))
-        if fetch_of_key is not None:
-            await asyncio.shield(fetch_of_key)
+        if not self._fetches.is_running(kid):
+            now = monotonic()
+            if len(self._fetched_at) == _MAX_FETCHES and now < self._fetched_at[0] + self._cooldown:
+                raise self._unavailable()
+            self._fetched_at.append(now)
+        await self._fetches.join(kid, partial(self._fetch, kid))
         return self._keys
+
+    def _unavailable(self) -> UnavailableError:
+        return UnavailableError("keys", retry_after=math.ceil(self._cooldown))
 
     async def _fetch(self, kid: str) -> None:
         url = self._url.replace(PLACE, kid)
@@ -97,7 +101,7 @@ class KeysByKid:
             pem = await fetch(url, timeout_seconds=self._timeout, client=self._client)
         except FetchError as error:
             logger.error("key %s could not be fetched: %s", kid, error)  # noqa: TRY400
-            raise UnavailableError("keys", retry_after=math.ceil(self._cooldown)) from None
+            raise self._unavailable() from None
         document = None if pem is None else _document(pem, kid)
         if document is not None and kid in Keys({"keys": [document]}):
             self._documents = [*self._documents, document][-_MAX_KEYS:]

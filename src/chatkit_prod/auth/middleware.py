@@ -1,7 +1,7 @@
 """Authentication of every request.
 
-connection → authenticator → principal → app
-                          ↘ 401, 403
+connection → authenticators → principal → app
+                           ↘ 401, 403
 """
 
 from collections.abc import Collection, Sequence
@@ -10,7 +10,7 @@ from typing import ClassVar
 from starlette.authentication import AuthCredentials, AuthenticationBackend
 from starlette.requests import HTTPConnection
 
-from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send
+from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send, decline_websocket
 from chatkit_prod.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -19,15 +19,15 @@ from chatkit_prod.errors import (
     as_request_error,
 )
 from chatkit_prod.layer import Layer, require_inside
-from chatkit_prod.options import awaited, listed
+from chatkit_prod.options import listed
 from chatkit_prod.principal import Principal
 from chatkit_prod.refusal import expects_events, refuse, refuse_stream
 from chatkit_prod.state import RequestState
 
 from .audit import audit
 from .authenticator import Authenticator
-from .backend import as_authenticator
-from .claims import scopes_of
+from .first_of import FirstOf
+from .scopes import require_scopes, scopes_of
 
 
 class AuthMiddleware:
@@ -36,7 +36,8 @@ class AuthMiddleware:
     Args:
         app: The ASGI app to wrap.
         authenticator: Finds out who is asking; Starlette's `AuthenticationBackend` counts as one. When
-            it fails with anything but a refusal, nobody is let in.
+            it fails with anything but a refusal, or names somebody whose credentials have expired,
+            nobody is let in.
         required_scopes: Scopes that every caller must have, all of them.
         exempt: Paths that are let through unasked, such as `/healthz`; each is compared as a whole.
 
@@ -61,7 +62,7 @@ class AuthMiddleware:
     ) -> None:
         require_inside(self, app)
         self.app = app
-        self._authenticator = as_authenticator(authenticator)
+        self._authenticators = FirstOf(authenticator)
         self._required_scopes = scopes_of(required_scopes)
         self._exempt = frozenset(listed(exempt, "exempt"))
         if not all(path.startswith("/") and "*" not in path for path in self._exempt):
@@ -74,7 +75,7 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
+            await decline_websocket(send)
             return
         scope, state = RequestState.seed(scope)
         state.connection = HTTPConnection(scope)
@@ -94,8 +95,8 @@ class AuthMiddleware:
             return
         state.principal = principal
         audit(state, "allowed")
-        user = {"user": principal, "auth": AuthCredentials(sorted(principal.scopes))}
-        await self.app({**scope, **user}, receive, send)
+        scopes = AuthCredentials(["authenticated", *sorted(principal.scopes)])  # as Starlette's own backends
+        await self.app({**scope, "user": principal, "auth": scopes}, receive, send)
 
     async def _admitted(self, state: RequestState) -> Principal:
         """Return who is asking.
@@ -103,12 +104,9 @@ class AuthMiddleware:
         Raises:
             RequestError: Nobody, or nobody who may come in.
         """
-        principal = await awaited(self._authenticator.authenticate(state.connection), "authenticate")
-        if principal is None:
-            raise AuthenticationError(self._authenticator.challenge)
-        if not isinstance(principal, Principal):
-            message = f"{type(self._authenticator).__name__} must return a Principal"
-            raise ConfigurationError(message)
-        if not self._required_scopes <= principal.scopes:
-            raise InsufficientScopeError(sorted(self._required_scopes), principal=principal)
+        admitted = await self._authenticators.admit(state.connection)
+        if admitted is None:
+            raise AuthenticationError(self._authenticators.challenge)
+        principal, challenge = admitted
+        require_scopes(principal, self._required_scopes, challenge)
         return principal

@@ -12,19 +12,19 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from chatkit_prod.errors import ConfigurationError, InsufficientScopeError, InvalidTokenError
+from chatkit_prod.errors import ConfigurationError, InvalidTokenError
 from chatkit_prod.options import seconds
 from chatkit_prod.principal import Principal
 
 from .cache import TokenCache
-from .claims import ClaimPath, ClaimRules, audiences_of, path_of, scopes_of
+from .claims import ClaimPath, ClaimRules
 from .credentials import CHALLENGE, TokenHeader
-from .introspection import Introspection
+from .introspection import AuthMethod, Introspection
 from .lifecycle import Lifecycle
+from .scopes import require_scopes, scopes_of
 
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]{1,4096}={0,2}")
 _MAX_TTL = 3600
-_INACTIVE: Mapping[str, Any] = MappingProxyType({"active": False})
 
 
 class OpaqueBearer(Lifecycle):
@@ -64,7 +64,7 @@ class OpaqueBearer(Lifecycle):
         client_secret: str,
         issuer: str,
         audience: str | Sequence[str] | None,
-        auth_method: str = "client_secret_basic",
+        auth_method: AuthMethod = "client_secret_basic",
         accept_for: float = 30.0,
         refuse_for: float = 10.0,
         leeway: float = 30.0,
@@ -89,19 +89,19 @@ class OpaqueBearer(Lifecycle):
         )
         self._rules = ClaimRules(
             issuer=issuer,
-            audience=None if audience is None else audiences_of(audience),
-            exact=required_claims,
+            audience=audience,
+            required_claims=required_claims,
             leeway=leeway,
             subject_claim=subject_claim,
-            scope_claim=path_of(scope_claim, "scope_claim"),
-            tenant_claim=None if tenant_claim is None else path_of(tenant_claim, "tenant_claim"),
+            scope_claim=scope_claim,
+            tenant_claim=tenant_claim,
         )
         self._required_scopes = scopes_of(required_scopes)
         self._header = TokenHeader(header)
         self._accept_for = accept_for
         self._refuse_for = refuse_for
         self._active = TokenCache[Mapping[str, Any]](cache_size)
-        self._inactive = TokenCache[Mapping[str, Any]](cache_size)
+        self._inactive = TokenCache[float](cache_size)
 
     @property
     def challenge(self) -> str:
@@ -127,26 +127,23 @@ class OpaqueBearer(Lifecycle):
         if not _TOKEN.fullmatch(token):
             raise InvalidTokenError(CHALLENGE, "malformed")
         claims = await self._claims(token)
-        if claims is _INACTIVE:
+        if claims is None:
             raise InvalidTokenError(CHALLENGE, "inactive")
         if reason := self._rules.refusal(claims, time.time()):
             raise InvalidTokenError(CHALLENGE, reason)
         principal = self._rules.principal(claims, "opaque")
-        if not self._required_scopes <= principal.scopes:
-            raise InsufficientScopeError(sorted(self._required_scopes), principal=principal)
+        require_scopes(principal, self._required_scopes, CHALLENGE)
         return principal
 
-    async def _claims(self, token: bytes) -> Mapping[str, Any]:
-        """Return what the issuer has said about a token in the last seconds, or says now."""
+    async def _claims(self, token: bytes) -> Mapping[str, Any] | None:
+        """Return what the issuer has said about a token in the last seconds, or says now; None for a no."""
         key, now = TokenCache.key(token), time.time()
-        for answers in (self._active, self._inactive):
-            known = answers.get(key, now)
-            if known is not None:
-                return known
+        known = self._active.get(key, now)
+        if known is not None or self._inactive.get(key, now) is not None:
+            return known
         claims, asked_at = await self._introspection.ask(key, token, now)
-        if claims.get("active") is True:
-            self._active.put(key, claims, asked_at + self._accept_for)
-        else:
-            claims = _INACTIVE
-            self._inactive.put(key, claims, asked_at + self._refuse_for)
+        if claims.get("active") is not True:
+            self._inactive.put(key, asked_at, asked_at + self._refuse_for)
+            return None
+        self._active.put(key, claims, asked_at + self._accept_for)
         return claims

@@ -8,30 +8,31 @@ from collections.abc import Awaitable, Iterable
 from http import HTTPStatus
 from typing import ClassVar
 
-from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from chatkit_prod.asgi import ASGIApp, Message, Receive, Scope, Send, header_values, is_token, with_headers
+from chatkit_prod.asgi import (
+    ASGIApp,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    decline_websocket,
+    header_values,
+    is_token,
+    with_headers,
+)
 from chatkit_prod.errors import ConfigurationError, ForbiddenError, InvalidRequestError, RequestError
 from chatkit_prod.layer import Layer, require_inside
 from chatkit_prod.options import listed
 from chatkit_prod.refusal import refuse
 from chatkit_prod.state import RequestState
 
+from .allow_lists import AllowedHosts, AllowedOrigins
 from .audit import audit
-from .origins import AllowedHosts, AllowedOrigins, hostname
+from .cors import answer_preflight, is_preflight, readable_by, refused_parts
+from .hosts import hostname
+from .same_origin import is_own_origin, may_be_same_origin
 
-# Starlette adds Accept, Accept-Language, Content-Language and Content-Type.
-_REQUEST_HEADERS = (
-    "authorization",
-    "baggage",
-    "chatkit-frame-instance-id",
-    "traceparent",
-    "tracestate",
-    "x-api-key",
-)
-_RESPONSE_HEADERS = ("content-language", "retry-after", "www-authenticate", "x-request-id")
 _VARY = (b"vary", b"Origin")
 
 
@@ -68,7 +69,8 @@ class OriginMiddleware:
 
     Sets:
         `state.origin`: the origin of the page, if it is on the list.
-        The CORS headers for such a page, credentials included, and `Vary: Origin` for everybody.
+        The CORS headers for such a page, credentials included, in place of those of the app, and
+        `Vary: Origin` for everybody.
     """
 
     layer: ClassVar = Layer.ORIGIN
@@ -88,9 +90,8 @@ class OriginMiddleware:
         self.app = app
         self._origins = AllowedOrigins(allowed_origins)
         self._hosts = AllowedHosts(allowed_hosts)
-        self._cors = _CORS(
-            self._call_with_copy, self._origins, headers=_header_names(allowed_headers), max_age=max_age
-        )
+        self._headers = _header_names(allowed_headers)
+        self._max_age = max_age
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit or refuse one request; a WebSocket is refused."""
@@ -98,23 +99,29 @@ class OriginMiddleware:
             await self.app(scope, receive, send)
             return
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
+            await decline_websocket(send)
             return
         scope, state = RequestState.seed(scope)
         try:
-            state.origin = self._admit(scope)
+            origin = state.origin = self._admit(scope)
         except RequestError as refusal:
             audit(state, "refused", refusal)
             response = refuse(refusal, state)
             response.headers["vary"] = "Origin"
             await response(scope, receive, send)
             return
-        if state.origin is None:
-            await self._call_without_cors(scope, receive, send)
-        elif _is_preflight(scope):
-            await self._preflight(scope, state)(scope, receive, send)
-        else:
-            await self._cors(scope, receive, send)
+        if origin is not None and is_preflight(scope):
+            await self._preflight(scope, state, origin)(scope, receive, send)
+            return
+
+        def send_with_cors(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                if origin is not None:
+                    message = readable_by(origin, message)
+                message = with_headers(message, added=[_VARY])
+            return send(message)
+
+        await self.app(scope, receive, send_with_cors)
 
     def _admit(self, scope: Scope) -> str | None:
         """Return the origin if it is on the list, None if there is none or it is the request's own.
@@ -134,83 +141,20 @@ class OriginMiddleware:
                 return None
             case [origin] if self._origins.allows(origin):
                 return origin
-            case [origin] if _is_own(origin, host) and may_be_same_origin(scope):
+            case [origin] if is_own_origin(origin, host) and may_be_same_origin(scope):
                 return None
             case _:
                 raise ForbiddenError("origin")
 
-    def _preflight(self, scope: Scope, state: RequestState) -> Response:
+    def _preflight(self, scope: Scope, state: RequestState, origin: str) -> Response:
         """Return the answer to a preflight of a page on the list."""
-        response = self._cors.preflight_response(request_headers=Headers(scope=scope))
+        response = answer_preflight(scope, origin, headers=self._headers, max_age=self._max_age)
         response.headers["x-request-id"] = state.request_id
         state.outcome = "completed"
         if response.status_code != HTTPStatus.OK:
             state.outcome = "refused"
-            audit(state, "refused", InvalidRequestError(reason="preflight"))
+            audit(state, "refused", InvalidRequestError(reason=refused_parts(response)))
         return response
-
-    async def _call_without_cors(self, scope: Scope, receive: Receive, send: Send) -> None:
-        def send_with_vary(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                message = with_headers(message, added=[_VARY])
-            return send(message)
-
-        await self.app(scope, receive, send_with_vary)
-
-    async def _call_with_copy(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the app; Starlette writes into the messages that it is given, so these are copies."""
-
-        def send_copy(message: Message) -> Awaitable[None]:
-            return send(_with_one_vary(message) if message["type"] == "http.response.start" else message)
-
-        await self.app(scope, receive, send_copy)
-
-
-class _CORS(CORSMiddleware):
-    """Starlette's CORS headers for the pages of a list."""
-
-    def __init__(
-        self, app: ASGIApp, origins: AllowedOrigins, *, headers: Iterable[str], max_age: int
-    ) -> None:
-        super().__init__(
-            app,
-            allow_methods=("GET", "POST"),
-            allow_headers=(*_REQUEST_HEADERS, *headers),
-            allow_credentials=True,
-            expose_headers=_RESPONSE_HEADERS,
-            max_age=max_age,
-        )
-        self._origins = origins
-
-    def is_allowed_origin(self, origin: str) -> bool:
-        return self._origins.allows(origin)
-
-
-def may_be_same_origin(scope: Scope) -> bool:
-    """Tell whether the browser does not deny that a request comes from a page of its own origin.
-
-    Args:
-        scope: An HTTP scope. `Sec-Fetch-Site` is absent outside of browsers, in old ones, and on
-            plain HTTP; no script can set it (W3C Fetch Metadata §2.3).
-    """
-    return all(value in {b"same-origin", b"none"} for value in header_values(scope, b"sec-fetch-site"))
-
-
-def _is_own(origin: str, host: str) -> bool:
-    return hostname(host) != "" and origin in {f"https://{host}", f"http://{host}"}
-
-
-def _is_preflight(scope: Scope) -> bool:
-    asked = next(header_values(scope, b"access-control-request-method"), None)
-    return scope["method"] == "OPTIONS" and asked is not None
-
-
-def _with_one_vary(message: Message) -> Message:
-    """Return a copy of a message whose `Vary` is on one line: of several, Starlette 1.3 keeps the first."""
-    headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
-    varying = [value for name, value in headers if name.lower() == b"vary"]
-    others = [(name, value) for name, value in headers if name.lower() != b"vary"]
-    return {**message, "headers": [*others, (b"vary", b", ".join(varying))] if varying else others}
 
 
 def _header_names(names: Iterable[str]) -> tuple[str, ...]:

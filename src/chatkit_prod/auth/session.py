@@ -1,7 +1,6 @@
 """Session cookies: what the browser sends by itself, and why that alone is not enough."""
 
 import re
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -16,12 +15,12 @@ from chatkit_prod.errors import (
     InvalidTokenError,
     MalformedCredentialsError,
 )
-from chatkit_prod.options import awaited, is_text
+from chatkit_prod.options import is_text, looked_up
 from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
+from .allow_lists import AllowedOrigins
 from .csrf import is_cross_site
-from .origins import AllowedOrigins
 
 _SESSION_ID = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,4096}")
 """What reaches a store: `cookie-octet` of RFC 6265 §4.1.1, without the quotes that it allows around them."""
@@ -48,7 +47,8 @@ class SessionCookie:
 
     A browser sends the cookie with every request, whoever made it send one. So a request with the
     cookie is refused when it comes from another site (`csrf.py`), and its body has to be declared
-    JSON, which a page of another origin cannot do without asking first (CORS preflight).
+    JSON, which a page of another origin cannot do without asking first (CORS preflight). A session of
+    Starlette's in which nobody is signed in is no credential, wherever the request comes from.
 
     There are two ways. With Starlette's `SessionMiddleware` outside, which checks signature and age:
 
@@ -141,11 +141,18 @@ class SessionCookie:
             return None
         if len(cookies) > 1:
             raise MalformedCredentialsError(self._challenge, "two cookies")
+        if self._sessions is not None:
+            # Before the store is asked: it need not work for other sites.
+            self._require_own_page(connection.scope)
+            return await self._load(self._sessions, cookies[0])
+        # The property, not the scope: with it the middleware knows that the answer varies by cookie.
+        session = connection.session
+        subject = _text(session, self._subject_key)
+        if subject is None:
+            # Nobody's credentials are used, so there is nobody to protect.
+            return None
         self._require_own_page(connection.scope)
-        if self._sessions is None:
-            # The property, not the scope: with it the middleware knows that the answer varies by cookie.
-            return self._principal(connection.session)
-        return await self._load(self._sessions, cookies[0])
+        return self._principal(subject, session)
 
     def _require_own_page(self, scope: Scope) -> None:
         """Refuse what another site may have made the browser send."""
@@ -158,18 +165,13 @@ class SessionCookie:
     async def _load(self, sessions: SessionStore, session_id: str) -> Principal:
         if not _SESSION_ID.fullmatch(session_id):
             raise InvalidTokenError(self._challenge, "malformed")
-        principal = await awaited(sessions.load(session_id), "load of a SessionStore")
+        principal = await looked_up(sessions.load(session_id), "load of a SessionStore", Principal)
         if principal is None:
             raise InvalidTokenError(self._challenge, "session")
-        if principal.expires_at is not None and principal.expires_at <= time.time():
-            raise InvalidTokenError(self._challenge, "expired")
         return replace(principal, method="session")
 
-    def _principal(self, session: Mapping[str, Any]) -> Principal | None:
+    def _principal(self, subject: str, session: Mapping[str, Any]) -> Principal:
         """Return whom the app has signed in; what stands in the session was signed by the app."""
-        subject = _text(session, self._subject_key)
-        if subject is None:
-            return None
         tenant = None if self._tenant_key is None else _text(session, self._tenant_key)
         if tenant is None and self._tenant_key is not None:
             raise InvalidTokenError(self._challenge, "tenant")

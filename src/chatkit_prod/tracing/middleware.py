@@ -119,7 +119,7 @@ def _remote_context(scope: Scope) -> Context:
 
 
 def _finish(span: Span, state: RequestState, status: int | None) -> None:
-    _, _, operation = state.peek()
+    operation = state.peek().operation
     if operation is not None:
         span.update_name(operation.name)
         span.set_attribute("chatkit.operation", operation.name)

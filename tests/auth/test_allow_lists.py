@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from chatkit_prod import ConfigurationError
-from chatkit_prod.auth.origins import AllowedHosts, AllowedOrigins, canonical_host, hostname, is_loopback
+from chatkit_prod.auth.allow_lists import AllowedHosts, AllowedOrigins
 
 LISTED = ("https://app.example.com", "https://support.example.com:8443", "http://localhost:5173")
 LISTS = AllowedOrigins(LISTED)
@@ -298,60 +298,3 @@ def test_only_an_empty_host_list_is_false() -> None:
     assert not AllowedHosts([])
     assert AllowedHosts(["api.example.com"])
     assert AllowedHosts(["*.example.com"])
-
-
-AUTHORITIES = {
-    "api.example.com": "api.example.com",
-    "API.example.com:8443": "api.example.com",
-    "api.example.com:": "api.example.com",
-    "my_app:8000": "my_app",
-    "[::1]:8000": "[::1]",
-    "[2001:DB8::1]": "[2001:db8::1]",
-    "": "",
-    ":80": "",
-    "a b": "",
-    "a/b": "",
-    "u@a": "",
-    "a:b": "",
-    "a:1:2": "",
-    "a,b": "",
-    "::1": "",
-    "[::1": "",
-    "a\n": "",
-    "é.example": "",
-}
-
-
-@pytest.mark.parametrize(("authority", "host"), AUTHORITIES.items())
-def test_the_host_of_an_authority_is_found_or_the_authority_is_malformed(authority: str, host: str) -> None:
-    assert hostname(authority) == host
-
-
-@given(st.text(max_size=300))
-def test_a_canonical_host_stays_as_it_is(text: str) -> None:
-    try:
-        host = canonical_host(text)
-    except ConfigurationError:
-        return
-    assert canonical_host(host) == host
-    assert host.isascii()
-    assert hostname(host.removeprefix("*.")) == host.removeprefix("*.")
-
-
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("app.localhost", True),
-        ("127.0.0.1", True),
-        ("127.255.0.9", True),
-        ("[::1]", True),
-        ("[::2]", False),
-        ("128.0.0.1", False),
-        ("127.example.com", False),
-        ("localhost.example.com", False),
-        ("notlocalhost", False),
-    ],
-)
-def test_loopback_is_the_machine_itself(host: str, expected: bool) -> None:
-    assert is_loopback(host) is expected
