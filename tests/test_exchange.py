@@ -62,7 +62,7 @@ class Failing(DelegatingStore[Any]):
 
 
 def test_only_a_chatkit_server_can_be_wrapped() -> None:
-    with pytest.raises(ConfigurationError, match="server must be a ChatKitServer, not str"):
+    with pytest.raises(ConfigurationError, match="server must be a ChatKitServer, not a str"):
         Exchange("server", {})  # type: ignore[arg-type]
 
 

@@ -1,12 +1,20 @@
 """A layer in the wrong place is noticed when it is put there."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import Any, ClassVar
 
 import pytest
 
 from chatkit_prod import ConfigurationError
+from chatkit_prod.asgi import Receive, Scope, Send
+from chatkit_prod.auth import AuthMiddleware, OriginMiddleware
 from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.locale import LocaleMiddleware
+from chatkit_prod.tracing import TracingMiddleware
+from tests.servers import ScriptedServer, hello
+from tests.test_stack import BEARER
 
 
 class Middleware:
@@ -14,6 +22,9 @@ class Middleware:
 
     def __init__(self, app: Any) -> None:
         self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise NotImplementedError
 
 
 def test_preflights_are_answered_before_anybody_is_asked_who_they_are() -> None:
@@ -52,6 +63,30 @@ def test_an_app_that_wraps_itself_is_not_looked_through_for_ever() -> None:
     require_inside(_middleware(Layer.ENDPOINT)(app), app)
 
 
-@pytest.mark.parametrize("app", [object(), Middleware(None), type("Odd", (), {"layer": 3})()])
+class Odd(Middleware):
+    """Has a layer that is none."""
+
+    layer = 3
+
+
+@pytest.mark.parametrize(
+    "app", [Middleware(object()), Middleware(None), Odd(None)], ids=["object", "none", "odd"]
+)
 def test_what_is_no_layer_of_ours_may_stand_anywhere(app: object) -> None:
     require_inside(_middleware(Layer.ENDPOINT)(app), app)
+
+
+@pytest.mark.parametrize("app", [None, "app", ScriptedServer(hello)], ids=["none", "text", "a server"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        TracingMiddleware,
+        partial(OriginMiddleware, allowed_origins=[]),
+        partial(AuthMiddleware, authenticator=BEARER),
+        partial(LocaleMiddleware, supported=["en"]),
+    ],
+    ids=["tracing", "origin", "auth", "locale"],
+)
+def test_what_is_no_app_at_all_is_refused(layer: Callable[..., object], app: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"app must be an ASGI app, not a .*ChatKitEndpoint"):
+        layer(app)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chatkit_prod import ConfigurationError
-from chatkit_prod.options import awaited, boolean, listed, looked_up, seconds
+from chatkit_prod.options import awaited, boolean, listed, looked_up, named, seconds
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +52,7 @@ async def test_what_an_async_function_returns_is_awaited() -> None:
 
 async def test_a_function_that_is_not_async_is_named() -> None:
     value: Any = 42
-    with pytest.raises(ConfigurationError, match="answer must be async: it returned int"):
+    with pytest.raises(ConfigurationError, match="answer must be async: it returned an int"):
         await awaited(value, "answer")
 
 
@@ -63,5 +63,14 @@ async def test_what_a_look_up_finds_is_of_one_kind_or_nothing(value: Any) -> Non
 
     assert await looked_up(find(), "find", str) == value
     if value is not None:
-        with pytest.raises(ConfigurationError, match="find must return int or None, not str"):
+        with pytest.raises(ConfigurationError, match="find must return int or None, not a str"):
             await looked_up(find(), "find", int)
+
+
+def test_a_wrong_value_is_named_by_its_type_and_never_quoted() -> None:
+    assert [named(value) for value in (5, "secret", None, str)] == [
+        "an int",
+        "a str",
+        "a NoneType",
+        "the class str",
+    ]

@@ -23,7 +23,7 @@ from .errors import (
     stack_of,
 )
 from .operation import Limits, Operation, parse
-from .options import boolean, seconds
+from .options import boolean, named, seconds
 from .refusal import refuse, refuse_stream, stream_headers
 from .sse import created_thread, without_hidden_update
 from .state import RequestState
@@ -78,8 +78,7 @@ class Exchange(Generic[TContext]):
 
     def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
         if not isinstance(server, ChatKitServer):
-            what = f"the class {server.__name__}" if isinstance(server, type) else type(server).__name__
-            message = f"server must be a ChatKitServer, not {what}"
+            message = f"server must be a ChatKitServer, not {named(server)}"
             raise ConfigurationError(message)
         limits = dict(options)
         self.end_at_expiry = boolean(limits.pop("end_at_expiry", True), "end_at_expiry")

@@ -4,6 +4,7 @@ from enum import IntEnum
 from typing import Any
 
 from .errors import ConfigurationError
+from .options import named
 
 _MAX_LAYERS = 100
 
@@ -29,8 +30,12 @@ def require_inside(outer: object, app: Any) -> None:
         app: The ASGI app that it is to wrap.
 
     Raises:
-        ConfigurationError: A layer in `app` must stand outside of `outer`, or stands there twice.
+        ConfigurationError: `app` is no app, or a layer in it must stand outside of `outer`, or stands
+            there twice.
     """
+    if not callable(app):
+        message = f"app must be an ASGI app, not {named(app)}; a ChatKitServer goes into ChatKitEndpoint"
+        raise ConfigurationError(message)
     place: Layer = type(outer).layer  # type: ignore[attr-defined]
     inner: object = app
     for _ in range(_MAX_LAYERS):

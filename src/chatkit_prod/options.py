@@ -22,6 +22,14 @@ def is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME
 
 
+def named(value: object) -> str:
+    """Return the type of a wrong value for an error message: the value itself may be a secret."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return f"an {name}" if name[0] in "aeiouAEIO" else f"a {name}"
+
+
 def seconds(value: Any, name: str) -> float:
     """Return a positive number of seconds.
 
@@ -68,9 +76,7 @@ async def awaited(value: Awaitable[T], name: str) -> T:
         ConfigurationError: It is nothing to await: the app's function is not async.
     """
     if not inspect.isawaitable(value):
-        message = (
-            f"{name} must be async: it returned {type(cast('object', value)).__name__}, nothing to await"
-        )
+        message = f"{name} must be async: it returned {named(value)}, nothing to await"
         raise ConfigurationError(message)
     return await value
 
@@ -83,6 +89,6 @@ async def looked_up(value: Awaitable[Any], name: str, kind: type[T]) -> T | None
     """
     found = await awaited(value, name)
     if found is not None and not isinstance(found, kind):
-        message = f"{name} must return {kind.__name__} or None, not {type(found).__name__}"
+        message = f"{name} must return {kind.__name__} or None, not {named(found)}"
         raise ConfigurationError(message)
     return found

@@ -338,7 +338,7 @@ REQUESTS: dict[str, Attack] = {
         f"the header {value[:12]!r}": Attack((value,), "authentication_required")
         for value in (b"", GOOD, b"Basic YWxpY2U6", b"Basic YWxpY2U6LCBCZWFyZXI=, " + BEARER, b"DPoP " + GOOD)
     },
-    "a tab behind the scheme": Attack((b"Bearer\t" + GOOD,), "authentication_required"),
+    "a tab behind the scheme": Attack((b"Bearer\t" + GOOD,), "invalid_request"),
     "a space before the scheme": Attack((b" " + BEARER,), "authentication_required"),
     "the token in the query": Attack((), "authentication_required", b"access_token=" + GOOD),
     "a token in the header and one in the query": Attack(

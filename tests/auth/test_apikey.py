@@ -324,6 +324,7 @@ def test_what_cannot_be_kept_is_refused_and_not_quoted(changes: dict[str, Any]) 
 
 OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
     "no keys": (None, {}),
+    "a class": (StoredKey, {}),
     "a list": ([CI], {}),
     "a hash for a StoredKey": ({"ci": NEW.hash}, {}),
     "a key for its id": ({NEW.key: CI}, {}),

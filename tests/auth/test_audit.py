@@ -137,7 +137,7 @@ DECISIONS: dict[str, tuple[object, dict[str, object]]] = {
         refused(403, "insufficient_scope", "scope", issuer="desk", user_id="bob", method="badge"),
     ),
     "content type": (UnsupportedMediaTypeError(), refused(415, "unsupported_media_type", "media type")),
-    "by the app": (HTTPException(429, "not alice again"), refused(429, "refused", "")),
+    "by the app": (HTTPException(429, "not alice again"), refused(429, "refused", "refused")),
     "failure": (
         ConnectionError("t1"),
         {"decision": "failed", "status": 500, "code": "internal_error", "reason": "internal error"},

@@ -44,6 +44,14 @@ class Door(AuthenticationBackend):
         return self._outcome
 
 
+class Silent(BackendAuthenticator):
+    """An authenticator that has forgotten its challenge."""
+
+    def __init__(self) -> None:
+        super().__init__(Door(None))
+        self.challenge = ""
+
+
 class Person(BaseUser):
     """A user of an app, who has a name for people.
 
@@ -102,13 +110,58 @@ async def test_the_identity_of_an_own_user_is_the_subject_not_the_name() -> None
 
 @pytest.mark.parametrize(
     "user",
-    [Person(""), Person(name="alice"), Person(7), Person(b"u7"), Person(("u", 7))],
+    [Person(""), Person(name="alice")],
     ids=lambda user: repr(user._identity),
 )
-async def test_a_user_whose_identity_is_no_text_is_refused(user: Person) -> None:
+async def test_a_user_who_has_no_identity_is_refused(user: Person) -> None:
     with pytest.raises(InvalidTokenError) as caught:
         await authenticate(says(user))
     assert caught.value.reason == "no identity"
+
+
+@pytest.mark.parametrize("identity", [7, b"u7", ("u", 7), True], ids=repr)
+async def test_an_identity_that_is_no_text_is_the_mistake_of_the_app(identity: Any) -> None:
+    with pytest.raises(ConfigurationError, match="identity of Person must be text, not a"):
+        await authenticate(says(Person(identity)))
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        "alice",
+        SimpleUser("alice"),
+        (AuthCredentials(), SimpleUser("alice"), 1),
+        (SimpleUser("alice"), AuthCredentials()),
+        (AuthCredentials(), "alice"),
+        (AuthCredentials(), None),
+        (["read"], SimpleUser("alice")),
+    ],
+    ids=["text", "a user", "three", "swapped", "a name", "no user", "scopes alone"],
+)
+async def test_what_is_no_pair_is_the_mistake_of_the_app(outcome: object) -> None:
+    with pytest.raises(ConfigurationError, match="authenticate of Door must return"):
+        await authenticate(outcome)
+
+
+async def test_a_backend_that_is_not_async_is_named() -> None:
+    class Late(AuthenticationBackend):
+        def authenticate(self, conn: HTTPConnection) -> Any:
+            return says(SimpleUser("alice"))
+
+    with pytest.raises(ConfigurationError, match=r"authenticate of .*Late must be async"):
+        await BackendAuthenticator(Late()).authenticate(CONNECTION)
+
+
+@pytest.mark.parametrize("backend", [Door, None, "Basic"], ids=repr)
+def test_what_is_no_backend_is_refused_at_construction(backend: Any) -> None:
+    with pytest.raises(ConfigurationError, match="backend must be an AuthenticationBackend"):
+        BackendAuthenticator(backend)
+
+
+@pytest.mark.parametrize("challenge", ["", None, 401], ids=repr)
+def test_a_challenge_that_is_no_text_is_refused_at_construction(challenge: Any) -> None:
+    with pytest.raises(ConfigurationError, match="challenge"):
+        BackendAuthenticator(Door(None), challenge=challenge)
 
 
 @pytest.mark.parametrize(
@@ -182,8 +235,8 @@ def test_an_authenticator_is_taken_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     "candidate",
-    [None, "Bearer", object(), Door, BackendAuthenticator, AuthenticationBackend],
-    ids=["none", "text", "object", "backend class", "authenticator class", "abstract class"],
+    [None, "Bearer", object(), Door, BackendAuthenticator, AuthenticationBackend, Silent()],
+    ids=["none", "text", "object", "backend class", "authenticator class", "abstract class", "no challenge"],
 )
 def test_what_is_neither_is_refused(candidate: object) -> None:
     with pytest.raises(ConfigurationError, match="authenticator must be"):

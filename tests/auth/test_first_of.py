@@ -175,6 +175,23 @@ async def test_what_is_neither_a_principal_nor_none_lets_nobody_in(answer: objec
     assert inside.scopes == []
 
 
+class Banning(FirstOf):
+    """One that decides more than its members do."""
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal | None:
+        if await super().authenticate(connection):
+            raise InvalidTokenError("Badge", "banned")
+        return None
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+async def test_what_an_app_has_made_of_it_decides_at_any_depth(depth: int) -> None:
+    authenticator: FirstOf = Banning(Saying(somebody("alice")))
+    for _ in range(depth):
+        authenticator = FirstOf(Saying(), authenticator)
+    assert await outcome(authenticator) == (401, "invalid_token")
+
+
 # ------------------------------------------------------------------------------------------------ the challenge
 
 

@@ -52,6 +52,62 @@ async def asked(authority: Authority) -> AsyncGenerator[Introspection]:
     await made.aclose()
 
 
+# ------------------------------------------------------------------------------------------------ the connections
+
+
+class Crowd(Gate):
+    """Counts who is held up.
+
+    Args:
+        size: How many have to be there for the gate to be reached.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+        self.inside = self.most = 0
+
+    async def __call__(self) -> None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        if self.inside == self._size:
+            self.reached.set()
+        await self.opened.wait()
+        self.inside -= 1
+
+
+@bounded
+async def test_no_more_than_twenty_questions_are_asked_at_once(
+    authority: Authority, asked: Introspection
+) -> None:
+    authority.gate = crowd = Crowd(20)
+    asking = [asyncio.create_task(ask(asked, f"t{number}")) for number in range(60)]
+    await crowd.reached.wait()
+    await ask_nobody()
+    crowd.opened.set()
+    await asyncio.gather(*asking)
+    assert (crowd.most, len(authority.questions)) == (20, 60)
+
+
+async def ask_nobody() -> None:
+    """Take as long as a question takes, so that one that is under way arrives."""
+    async with speaking(ANSWER) as port:
+        other = introspection(local(port))
+        await ask(other)
+        await other.aclose()
+
+
+def test_the_connections_of_an_event_loop_that_is_closed_are_forgotten() -> None:
+    made = introspection(local(1))
+
+    async def connect() -> None:
+        made._peer()
+
+    for _ in range(3):
+        asyncio.run(connect())
+    assert len(made._peers) == 1
+
+
 # ------------------------------------------------------------------------------------------------ the question
 
 

@@ -286,7 +286,11 @@ async def test_a_token_of_a_new_key_is_verified_by_newer_keys() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"jwks_url": "https://idp.example.com/jwks"}, {"jwks_url": "https://keys.example.com/{kid}"}],
+    [
+        {},
+        {"jwks_url": "https://idp.example.com/jwks"},
+        {"jwks_url": "https://keys.example.com/{kid}", "signer": "arn:aws:x", "audience": None},
+    ],
     ids=["discovery", "a URL", "a URL for each key"],
 )
 def test_nothing_is_fetched_before_the_first_request(options: dict[str, Any]) -> None:
@@ -307,6 +311,14 @@ WRONG_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "neither audience nor signer": ({"audience": None}, "audience"),
     "audience and signer": ({"signer": "arn:aws:x"}, "audience"),
     "an empty signer": ({"audience": None, "signer": ""}, "signer"),
+    "an empty signer beside an audience": ({"signer": ""}, "signer"),
+    "a signer of no text": ({"audience": None, "signer": 3}, "signer"),
+    "a URL for each key without a signer": ({"jwks": None, "jwks_url": "https://x.example/{kid}"}, "signer"),
+    "a URL with the place within": (
+        {"jwks": None, "jwks_url": "https://x.example/{kid}/a", "signer": "arn", "audience": None},
+        "ends with",
+    ),
+    "a URL of no text": ({"jwks": None, "jwks_url": 5}, "https"),
     "no algorithm": ({"algorithms": ()}, "algorithms"),
     "alg none": ({"algorithms": ["none"]}, "algorithms"),
     "HMAC beside RSA": ({"algorithms": ["RS256", "HS256"]}, "algorithms"),

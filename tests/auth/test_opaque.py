@@ -385,7 +385,7 @@ async def test_a_bearer_is_an_authenticator_that_starts_and_stops_with_the_app()
     assert isinstance(asks, Authenticator)
     assert asks.challenge == 'Bearer realm="chatkit"'
     async with asks.lifespan():
-        assert not asks._introspection._clients
+        assert not asks._introspection._peers
 
 
 @settings(max_examples=50)

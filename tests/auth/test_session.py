@@ -507,7 +507,7 @@ async def test_an_app_that_signs_what_cannot_be_a_user_is_told(session: dict[str
 
 @pytest.mark.parametrize("headers", [(), cookie(b"session=s1")], ids=["no cookie", "cookie"])
 async def test_a_missing_session_middleware_is_named(headers: tuple[tuple[bytes, bytes], ...]) -> None:
-    with pytest.raises(ConfigurationError, match=r"SessionMiddleware.*chatkit-prod\[session\]"):
+    with pytest.raises(ConfigurationError, match=r"SessionMiddleware.*extra `session`"):
         await starlette_session().authenticate(HTTPConnection(get(*headers)))
 
 

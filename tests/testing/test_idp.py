@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.requests import HTTPConnection
 
-from chatkit_prod import Principal
+from chatkit_prod import ConfigurationError, Principal
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.errors import InvalidTokenError
 from chatkit_prod.testing import LocalIdentityProvider
@@ -86,3 +86,9 @@ async def test_an_expired_token_can_be_had() -> None:
 def test_an_algorithm_without_a_key_is_refused() -> None:
     with pytest.raises(ValueError, match="HS256"):
         LocalIdentityProvider(algorithm="HS256")
+
+
+@pytest.mark.parametrize("scopes", ["chat", None, [1]], ids=repr)
+def test_scopes_that_are_no_list_are_refused(scopes: Any) -> None:
+    with pytest.raises(ConfigurationError, match="scopes must be a list"):
+        LocalIdentityProvider(algorithm="Ed25519").token("alice", scopes=scopes)

@@ -120,7 +120,7 @@ class APIKey:
         if not is_text(issuer):
             message = "issuer must be text, and not empty"
             raise ConfigurationError(message)
-        self._lookup = keys if callable(keys) else _lookup_in(keys)
+        self._lookup = _lookup_of(keys)
         self._header = header.lower().encode()
         self._issuer = issuer
 
@@ -181,7 +181,9 @@ class APIKey:
         )
 
 
-def _lookup_in(keys: Mapping[str, StoredKey]) -> KeyLookup:
+def _lookup_of(keys: Mapping[str, StoredKey] | KeyLookup) -> KeyLookup:
+    if callable(keys) and not isinstance(keys, type):
+        return keys
     if not isinstance(keys, Mapping):
         message = "keys must be a mapping of ids to StoredKeys, or an async function that finds one"
         raise ConfigurationError(message)

@@ -38,7 +38,7 @@ def audit(state: RequestState, decision: Decision, refusal: RequestError | None 
         "key_id": principal.claims.get("key_id") if principal and principal.method == "api_key" else None,
         "status": refusal.status if refusal else None,
         "code": refusal.code if refusal else None,
-        "reason": refusal.reason if refusal else None,
+        "reason": (refusal.reason or refusal.code) if refusal else None,
         "request_id": state.request_id,
     }
     text = " ".join(

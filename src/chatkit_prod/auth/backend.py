@@ -1,15 +1,19 @@
 """Starlette's own authentication backends as authenticators."""
 
-from starlette.authentication import AuthenticationBackend, BaseUser, SimpleUser
+from typing import cast
+
+from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser, SimpleUser
 from starlette.authentication import AuthenticationError as BackendError
 from starlette.requests import HTTPConnection
 
 from chatkit_prod.errors import ConfigurationError, InvalidTokenError
-from chatkit_prod.options import is_text
+from chatkit_prod.options import awaited, is_text, named
 from chatkit_prod.principal import Principal
 
 from .authenticator import Authenticator
 from .credentials import CHALLENGE
+
+_PAIR = 2
 
 
 class BackendAuthenticator:
@@ -21,9 +25,18 @@ class BackendAuthenticator:
     Args:
         backend: The app's own.
         challenge: What a 401 asks for, where that is no bearer token (RFC 9110 §11.6.1).
+
+    Raises:
+        ConfigurationError: The backend is none, or a class of them, or the challenge is empty.
     """
 
     def __init__(self, backend: AuthenticationBackend, *, challenge: str = CHALLENGE) -> None:
+        if not isinstance(backend, AuthenticationBackend):
+            message = f"backend must be an AuthenticationBackend, not {named(backend)}"
+            raise ConfigurationError(message)
+        if not is_text(challenge):
+            message = "challenge must be a scheme with its parameters, and not empty"
+            raise ConfigurationError(message)
         self.challenge = challenge
         self._backend = backend
         self._issuer = type(backend).__qualname__
@@ -33,14 +46,17 @@ class BackendAuthenticator:
 
         Raises:
             InvalidTokenError: The backend has refused the credentials, or its user has no identity.
+            ConfigurationError: It is not async, or returned something else than a pair or None, or the
+                identity of its user is no text.
         """
+        name = f"authenticate of {self._issuer}"
         try:
-            found = await self._backend.authenticate(connection)
+            found: object = await awaited(self._backend.authenticate(connection), name)
         except BackendError:
             raise InvalidTokenError(self.challenge, "backend") from None
         if found is None:
             return None
-        credentials, user = found
+        credentials, user = _pair(found, name)
         if isinstance(user, Principal):
             return user
         if user.is_authenticated is not True:
@@ -65,27 +81,41 @@ def as_authenticator(candidate: object) -> Authenticator:
     """
     if isinstance(candidate, AuthenticationBackend):
         return BackendAuthenticator(candidate)
-    if isinstance(candidate, type) or not isinstance(candidate, Authenticator):
+    if (
+        isinstance(candidate, type)
+        or not isinstance(candidate, Authenticator)
+        or not is_text(candidate.challenge)
+    ):
         message = (
-            f"authenticator must be an Authenticator or an AuthenticationBackend, not {_shown(candidate)};"
-            " a class has to be made an object, and several go into FirstOf(a, b)"
+            f"authenticator must be an Authenticator or an AuthenticationBackend, not {named(candidate)};"
+            " it has a challenge and an async authenticate, a class has to be made an object, and several"
+            " go into FirstOf(a, b)"
         )
         raise ConfigurationError(message)
     return candidate
 
 
-def _shown(candidate: object) -> str:
-    """Name the type of an object, which may be a secret in the wrong place."""
-    return (
-        f"the class {candidate.__name__}" if isinstance(candidate, type) else f"a {type(candidate).__name__}"
-    )
+def _pair(found: object, name: str) -> tuple[AuthCredentials, BaseUser]:
+    members = cast("tuple[object, ...]", found) if isinstance(found, tuple) else ()
+    credentials, user = members if len(members) == _PAIR else (None, None)
+    if not isinstance(credentials, AuthCredentials) or not hasattr(user, "is_authenticated"):
+        message = f"{name} must return AuthCredentials and a user, or None"
+        raise ConfigurationError(message)
+    return credentials, cast("BaseUser", user)  # Starlette does not insist on its class either
 
 
 def _identity(user: BaseUser) -> str | None:
-    """Return who a user is, or None if the user object does not tell; a display name is nobody's id."""
+    """Return who a user is, or None if the user object does not tell; a display name is nobody's id.
+
+    Raises:
+        ConfigurationError: The id is of a type of its own; `str()` may not be what the app wants.
+    """
     try:
         identity: object = user.identity
     except NotImplementedError:
         # The name of Starlette's own user is its identity, which it did not always say.
         identity = user.display_name if isinstance(user, SimpleUser) else None
-    return identity if is_text(identity) else None
+    if not isinstance(identity, str | None):
+        message = f"identity of {type(user).__name__} must be text, not {named(identity)}"
+        raise ConfigurationError(message)
+    return identity or None

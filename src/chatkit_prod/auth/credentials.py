@@ -8,6 +8,8 @@ from chatkit_prod.asgi import header_values, is_token
 from chatkit_prod.errors import ConfigurationError, MalformedCredentialsError
 
 _IN_QUERY = re.compile(rb"(?:\A|&)access_token=")
+# What is no character of a scheme (RFC 9110 §5.6.2) ends it, where there should be a space.
+_MEANT_FOR_US = re.compile(rb"bearer[^!#$%&'*+.^_`|~0-9A-Za-z-]", re.IGNORECASE)
 
 CHALLENGE = 'Bearer realm="chatkit"'
 """What a 401 asks for: the scheme needs a parameter (RFC 6750 §3)."""
@@ -40,7 +42,7 @@ class TokenHeader:
 
         Raises:
             MalformedCredentialsError: There are two of these headers, or a second token stands in the
-                query (RFC 6750 §2), or nothing follows the scheme.
+                query (RFC 6750 §2), or nothing follows the scheme, or something else than a space.
         """
         values = list(header_values(connection.scope, self._name))
         if not values:
@@ -51,6 +53,8 @@ class TokenHeader:
             return values[0].strip(b" \t")
         scheme, _, token = values[0].partition(b" ")
         if scheme.lower() != b"bearer":
+            if _MEANT_FOR_US.match(scheme):
+                raise MalformedCredentialsError(CHALLENGE, "malformed")
             return None
         if _IN_QUERY.search(connection.scope.get("query_string", b"")):
             raise MalformedCredentialsError(CHALLENGE, "second token in the query")

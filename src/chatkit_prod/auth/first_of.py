@@ -106,7 +106,8 @@ class FirstOf(Lifecycle):
 def _flat(authenticators: Iterable[Authenticator]) -> Iterable[Authenticator]:
     """Yield the members of a `FirstOf` instead of it: each of them has a scheme of its own."""
     for authenticator in authenticators:
-        if isinstance(authenticator, FirstOf):
+        # Not of a subclass, which may decide more than its members do.
+        if isinstance(authenticator, FirstOf) and authenticator.__class__ is FirstOf:
             yield from authenticator._authenticators  # noqa: SLF001 - of the same class
         else:
             yield authenticator

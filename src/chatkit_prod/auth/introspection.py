@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args
 from urllib.parse import quote_plus
-from weakref import WeakKeyDictionary
 
 import httpx2
 from authlib.common.errors import AuthlibBaseError
@@ -45,6 +44,19 @@ class Answer(NamedTuple):
     asked_at: float
 
 
+class _Peer(NamedTuple):
+    """The connections to an issuer.
+
+    Args:
+        client: Authlib's.
+        gate: Lets so many questions through at once. The client's own limit would hold up the event loop
+            when thousands wait, because it walks through all of them for each.
+    """
+
+    client: Any
+    gate: asyncio.Semaphore
+
+
 class Introspection:
     """Asks one issuer, signed in as one client, and once for each token at a time.
 
@@ -80,7 +92,7 @@ class Introspection:
         self._auth_method = auth_method
         self._timeout = seconds(timeout, "timeout")
         self._questions = SingleFlight[bytes, Answer]()
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
+        self._peers = dict[asyncio.AbstractEventLoop, _Peer]()
 
     async def ask(self, key: bytes, token: bytes, now: float) -> Answer:
         """Return what the issuer says about a token; who asks at the same time gets the same answer.
@@ -97,14 +109,15 @@ class Introspection:
 
     async def aclose(self) -> None:
         """Close the connections to the issuer, those of this event loop."""
-        client = self._clients.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        peer = self._peers.pop(asyncio.get_running_loop(), None)
+        if peer is not None:
+            await peer.client.aclose()
 
     async def _ask(self, token: str, now: float) -> Answer:
         try:
-            async with asyncio.timeout(self._timeout):
-                answer: httpx2.Response = await self._client().introspect_token(
+            peer = self._peer()
+            async with asyncio.timeout(self._timeout), peer.gate:
+                answer: httpx2.Response = await peer.client.introspect_token(
                     self._url,
                     token=token,
                     token_type_hint="access_token",  # noqa: S106 - the kind of a token
@@ -117,21 +130,22 @@ class Introspection:
             logger.error("%s could not be asked: %s", self._url, reason)  # noqa: TRY400
             raise UnavailableError("introspection") from None
 
-    def _client(self) -> Any:
-        """Return the client of this event loop: connections of another one cannot be used."""
+    def _peer(self) -> "_Peer":
+        """Return the connections of this event loop: those of another one cannot be used."""
         loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients[loop] = AsyncOAuth2Client(
+        if loop not in self._peers:
+            self._peers = {other: peer for other, peer in self._peers.items() if not other.is_closed()}
+            client: Any = AsyncOAuth2Client(
                 *self._credentials,
                 token_endpoint_auth_method=self._auth_method,
                 timeout=None,  # `_ask` bounds the whole of it
-                limits=httpx2.Limits(max_connections=_MAX_CONNECTIONS),
                 follow_redirects=False,
                 event_hooks={"response": [_bounded]},
                 verify=tls_context(),
                 trust_env=not is_loopback_url(self._url),  # a proxy is somewhere else
             )
-        return self._clients[loop]
+            self._peers[loop] = _Peer(client, asyncio.Semaphore(_MAX_CONNECTIONS))
+        return self._peers[loop]
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -26,7 +26,7 @@ from authlib.oauth2.rfc8414 import get_well_known_url as oauth_metadata_url
 from authlib.oidc.discovery import get_well_known_url as openid_metadata_url
 
 from chatkit_prod.errors import ConfigurationError, UnavailableError
-from chatkit_prod.options import seconds
+from chatkit_prod.options import named, seconds
 
 from .fetch import FetchError, fetch
 from .keys import Keys
@@ -55,7 +55,7 @@ class RemoteJWKS(Lifecycle):
 
     Raises:
         ConfigurationError: There is neither `issuer` nor `url`, one is not `https` (loopback excepted),
-            or the seconds are not in their order.
+            the seconds are not in their order, or `client` is none.
     """
 
     def __init__(
@@ -77,8 +77,16 @@ class RemoteJWKS(Lifecycle):
         if not is_safe_url(origin):
             message = f"the keys come from an https URL, or from this machine, not {shown(origin)}"
             raise ConfigurationError(message)
-        if not seconds(refresh_after, "refresh_after") <= max_age <= seconds(stale_limit, "stale_limit"):
+        ages = (
+            seconds(refresh_after, "refresh_after"),
+            seconds(max_age, "max_age"),
+            seconds(stale_limit, "stale_limit"),
+        )
+        if list(ages) != sorted(ages):
             message = "the keys need 0 < refresh_after <= max_age <= stale_limit"
+            raise ConfigurationError(message)
+        if client is not None and not isinstance(client, httpx2.AsyncClient):
+            message = f"client must be an httpx2.AsyncClient, not {named(client)}"
             raise ConfigurationError(message)
         self._issuer = issuer
         self._origin = origin

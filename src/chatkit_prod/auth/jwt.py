@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from chatkit_prod.errors import ConfigurationError, ForeignTokenError, InvalidTokenError
+from chatkit_prod.options import is_text
 from chatkit_prod.principal import Principal
 
 from .algorithms import select
@@ -22,13 +23,11 @@ from .jwks import RemoteJWKS
 from .jws import MAX_TOKEN_BYTES, CompactJWS, UnknownKeyError, encoded, parse
 from .key_source import key_source
 from .keys import Keys
+from .keys_by_kid import PLACE
 from .lifecycle import Lifecycle
 from .scopes import require_scopes, scopes_of
 from .strict_json import parse_object
 
-DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
-
-_RFC9068 = ("at+jwt",)
 _RFC9068_CLAIMS = frozenset({"iss", "exp", "aud", "sub", "client_id", "iat", "jti"})
 _CACHE_SECONDS = 300.0
 
@@ -63,8 +62,8 @@ class JWTBearer(Lifecycle):
             alone, without `Bearer`.
         signer: For `X-Amzn-Oidc-Data`: the ARN of the load balancer, which its tokens name instead of
             an audience, in a header that also holds `iss` and `exp`.
-        cache_size: Verified tokens that are remembered, for at most 300 seconds and never past `exp`,
-            nor past a change of the keys; 0 for none.
+        cache_size: Verified tokens that are remembered, for at most 300 seconds and never past `exp` plus
+            `leeway`, nor past a change of the keys; 0 for none.
 
     Raises:
         ConfigurationError: An option is empty or out of range, or the JWKS has no key to go by.
@@ -77,8 +76,8 @@ class JWTBearer(Lifecycle):
         audience: str | Sequence[str] | None,
         jwks: Mapping[str, Any] | RemoteJWKS | None = None,
         jwks_url: str | None = None,
-        algorithms: Sequence[str] = DEFAULT_ALGORITHMS,
-        typ: Sequence[str | None] = _RFC9068,
+        algorithms: Sequence[str] = ("RS256", "PS256", "ES256", "Ed25519", "EdDSA"),
+        typ: Sequence[str | None] = ("at+jwt",),
         leeway: float = 30.0,
         required_scopes: Sequence[str] = (),
         required_claims: Mapping[str, object] = MappingProxyType({}),
@@ -90,7 +89,7 @@ class JWTBearer(Lifecycle):
         signer: str | None = None,
         cache_size: int = 1000,
     ) -> None:
-        if (audience is None) is (not signer):
+        if (audience is None) is (signer is None) or not (signer is None or is_text(signer)):
             message = "a token is for an audience, or by the signer of an access proxy: name one of the two"
             raise ConfigurationError(message)
         self._algorithms = select(algorithms)
@@ -109,6 +108,9 @@ class JWTBearer(Lifecycle):
         )
         self._required_scopes = scopes_of(required_scopes)
         self._header = TokenHeader(header)
+        if signer is None and isinstance(jwks_url, str) and PLACE in jwks_url:
+            message = f"a jwks_url with {PLACE} is for the tokens of a signer: anybody else could have us ask for keys"
+            raise ConfigurationError(message)
         symmetric = any(algorithm.min_secret_bytes for algorithm in self._algorithms.values())
         self._keys = key_source(jwks, jwks_url, issuer=issuer, symmetric=symmetric)
         self._cache = TokenCache[Principal](cache_size)

@@ -90,7 +90,7 @@ def key_source(
         return jwks
     if jwks is not None:
         return StaticKeys(_static(jwks, symmetric=symmetric))
-    if jwks_url is not None and jwks_url.endswith(PLACE):
+    if isinstance(jwks_url, str) and PLACE in jwks_url:
         return KeysByKid(jwks_url)
     if jwks_url is None and not is_safe_url(issuer):
         message = (

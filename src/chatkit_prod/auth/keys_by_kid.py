@@ -32,6 +32,9 @@ _MAX_FETCHES = 3  # per cooldown: the keys of several load balancers are met at 
 class KeysByKid:
     """Fetches a key when the first token names it, and keeps it.
 
+    That there is none is remembered for a while. Still, whoever may name keys can use up the fetches:
+    let nobody do so who does not come from the load balancer.
+
     Args:
         url: Where, with `/{kid}` at the end of its path: `https`, or on this machine.
         cooldown: Seconds in which at most three keys are fetched, however many are named.
@@ -63,6 +66,7 @@ class KeysByKid:
         self._documents: list[dict[str, Any]] = []
         self._keys = Keys({"keys": []})
         self._fetched_at = deque[float](maxlen=_MAX_FETCHES)
+        self._absent_until = dict[str, float]()
         self._fetches = SingleFlight[str, None]()
 
     def current(self) -> Keys:
@@ -86,6 +90,8 @@ class KeysByKid:
             return self._keys
         if not self._fetches.is_running(kid):
             now = monotonic()
+            if self._absent_until.get(kid, now) > now:
+                return self._keys
             if len(self._fetched_at) == _MAX_FETCHES and now < self._fetched_at[0] + self._cooldown:
                 raise self._unavailable()
             self._fetched_at.append(now)
@@ -106,6 +112,10 @@ class KeysByKid:
         if document is not None and kid in Keys({"keys": [document]}):
             self._documents = [*self._documents, document][-_MAX_KEYS:]
             self._keys = Keys({"keys": self._documents})
+        else:
+            now = monotonic()
+            known = {name: until for name, until in self._absent_until.items() if until > now}
+            self._absent_until = {**known, kid: now + self._cooldown}
 
 
 def _document(pem: bytes, kid: str) -> dict[str, Any] | None:

@@ -95,7 +95,7 @@ class AuthMiddleware:
             return
         state.principal = principal
         audit(state, "allowed")
-        scopes = AuthCredentials(["authenticated", *sorted(principal.scopes)])  # as Starlette's own backends
+        scopes = AuthCredentials(sorted({"authenticated", *principal.scopes}))  # as Starlette's own backends
         await self.app({**scope, "user": principal, "auth": scopes}, receive, send)
 
     async def _admitted(self, state: RequestState) -> Principal:

@@ -40,7 +40,7 @@ class OpaqueBearer(Lifecycle):
         audience: What the `aud` of an answer must contain. None only where the issuer's tokens are for
             nobody else: then every active token is accepted.
         auth_method: How the secret is sent: `client_secret_basic` or `client_secret_post`.
-        accept_for: Seconds for which a yes is remembered, but never past `exp`.
+        accept_for: Seconds for which a yes is remembered, but never past `exp` plus `leeway`.
         refuse_for: Seconds for which a no is remembered.
         leeway: Seconds by which the clocks may differ.
         required_scopes: Scopes that a token must have, all of them.

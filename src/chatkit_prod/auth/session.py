@@ -15,7 +15,7 @@ from chatkit_prod.errors import (
     InvalidTokenError,
     MalformedCredentialsError,
 )
-from chatkit_prod.options import is_text, looked_up
+from chatkit_prod.options import is_text, looked_up, named
 from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
@@ -99,7 +99,9 @@ class SessionCookie:
             message = "SessionCookie needs either sessions, or issuer and subject_key for Starlette's session"
             raise ConfigurationError(message)
         if sessions is not None and (isinstance(sessions, type) or not isinstance(sessions, SessionStore)):
-            message = f"sessions must be a SessionStore, not {type(sessions).__name__}"
+            message = (
+                f"sessions must be a SessionStore, not {named(sessions)}: it has `async def load(session_id)`"
+            )
             raise ConfigurationError(message)
         if sessions is not None and (issuer or subject_key or tenant_key or scopes_key):
             message = "issuer and the keys are for Starlette's session: sessions return a whole Principal"
@@ -188,7 +190,7 @@ def _require_session(scope: Scope) -> None:
     if not isinstance(scope.get("session"), Mapping):
         message = (
             "there is no session: put Starlette's SessionMiddleware in front, which needs itsdangerous"
-            " (pip install 'chatkit-prod[session]'), or give SessionCookie(sessions=...)"
+            " (the extra `session`), or give SessionCookie(sessions=...)"
         )
         raise ConfigurationError(message)
 

@@ -35,7 +35,7 @@ class Negotiator:
 
     def __init__(self, supported: Sequence[str], *, default: str | None = None) -> None:
         if isinstance(supported, str) or not supported:
-            message = "supported must list at least one BCP 47 tag"
+            message = f"supported must be a list of at least one BCP 47 tag, not {supported!r}"
             raise ConfigurationError(message)
         for tag in supported:
             if not isinstance(tag, str) or not langcodes.tag_is_valid(tag):

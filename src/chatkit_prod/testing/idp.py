@@ -10,6 +10,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey, KeyParameters, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from chatkit_prod.options import listed
+
 _KEY_BITS = 2048
 
 
@@ -48,10 +50,13 @@ class LocalIdentityProvider:
 
         Args:
             subject: The user.
-            scopes: Ends up in `scope`.
+            scopes: A list; ends up in `scope`, with spaces.
             expires_in: Seconds until `exp`; negative for a token that has expired.
             header: Header parameters to add or replace; None leaves one out.
             claims: Claims to add or replace; None leaves one out.
+
+        Raises:
+            ConfigurationError: `scopes` is no list of texts.
         """
         now = time.time()
         payload: dict[str, Any] = {
@@ -62,7 +67,7 @@ class LocalIdentityProvider:
             "iat": int(now),
             "exp": now + expires_in,
             "jti": uuid.uuid4().hex,
-            "scope": " ".join(scopes),
+            "scope": " ".join(listed(scopes, "scopes")),
         } | claims
         head: dict[str, Any] = {"alg": self.algorithm, "typ": "at+jwt", "kid": self._key.kid} | (header or {})
         registry = JWSRegistry(algorithms=[self.algorithm], strict_check_header=False)
