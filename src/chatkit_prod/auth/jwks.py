@@ -10,8 +10,8 @@ Theory of operation. A request does not wait for the provider while there are ke
 * There is one fetch at a time, and whoever needs it waits for the same one.
 * After a failed fetch there is none for `cooldown` seconds.
 * A token with an unknown `kid` asks for newer keys, since they may have been rotated; that happens
-  once per `cooldown` as well, however many of such tokens there are. A fetch that was under way before
-  the token came does not count: it may have been answered before the rotation.
+  once per `cooldown` as well, however many of such tokens there are. A fetch for another reason that was
+  under way before the token came does not count: it may have been answered before the rotation.
 * What cannot be used, a document without a single good key say, changes nothing.
 """
 
