@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkit_prod.asgi import Message, decline, decline_websocket, header_values, with_headers
+from chatkit_prod.asgi import (
+    Message,
+    Receive,
+    Scope,
+    Send,
+    decline,
+    header_values,
+    pass_lifespan,
+    with_headers,
+)
 from tests.servers import bounded, http_scope
 
 pytestmark = pytest.mark.anyio
@@ -76,12 +85,24 @@ async def test_what_is_not_http_is_declined(kind: str, told: list[str], answers:
     assert events == answers
 
 
-@bounded
-async def test_a_websocket_is_closed_before_it_is_accepted() -> None:
-    sent: list[Message] = []
+@pytest.mark.parametrize(
+    ("kind", "answers"),
+    [("lifespan", []), ("websocket", ["websocket.close"]), ("carrier pigeon", ["websocket.close"])],
+)
+async def test_a_lifespan_goes_on_to_the_app_and_nothing_else_but_http_does(
+    kind: str, answers: list[str]
+) -> None:
+    inside, sent = list[Scope](), list[Message]()
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        inside.append(scope)
+
+    async def receive() -> Message:
+        raise NotImplementedError
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await decline_websocket(send)
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+    await pass_lifespan(app, {"type": kind}, receive, send)
+    assert [scope["type"] for scope in inside] == (["lifespan"] if kind == "lifespan" else [])
+    assert [message["type"] for message in sent] == answers

@@ -33,9 +33,9 @@ from chatkit_prod.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
     as_request_error,
-    problem,
     stack_of,
 )
+from chatkit_prod.refusal import problem
 
 EVERY = [
     pytest.param(InvalidRequestError(), 400, "invalid_request", id="invalid"),

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chatkit_prod import ConfigurationError, operation
 from chatkit_prod.errors import ContentTooLargeError, InvalidRequestError, RequestError
-from chatkit_prod.operation import Limits, nesting, operation_names, parse
+from chatkit_prod.nesting import nesting
+from chatkit_prod.operation import Limits, operation_names, parse
 from chatkit_prod.testing import chatkit_request, one_of_each, user_message
 
 LIMITS = Limits()

@@ -13,9 +13,9 @@ __all__ = [
     "Scope",
     "Send",
     "decline",
-    "decline_websocket",
     "header_values",
     "is_token",
+    "pass_lifespan",
     "with_headers",
 ]
 
@@ -55,12 +55,23 @@ def with_headers(message: Message, *, added: RawHeaders = (), missing: RawHeader
     return {**message, "headers": headers}
 
 
-async def decline_websocket(send: Send) -> None:
-    """Refuse a WebSocket: ChatKit has none, and nothing here would look into one (1008, RFC 6455 §7.4.1).
+async def pass_lifespan(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Hand a lifespan on, and refuse whatever else is not HTTP.
 
     Args:
+        app: The wrapped app.
+        scope: A lifespan or WebSocket scope, or one of a type to come.
+        receive: The ASGI channel.
         send: The ASGI channel.
     """
+    if scope["type"] == "lifespan":
+        await app(scope, receive, send)
+    else:
+        await _decline_websocket(send)
+
+
+async def _decline_websocket(send: Send) -> None:
+    """Refuse a WebSocket: ChatKit has none, and nothing here would look into one (1008, RFC 6455 §7.4.1)."""
     await send({"type": "websocket.close", "code": 1008})
 
 
@@ -76,7 +87,7 @@ async def decline(
         at_shutdown: Awaited when the server shuts down.
     """
     if scope["type"] == "websocket":
-        await decline_websocket(send)
+        await _decline_websocket(send)
     elif scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})

@@ -69,8 +69,9 @@ class RequestContext:
             ConfigurationError: Nobody has been authenticated.
         """
         if self._principal is None:
-            message = "the context has no principal: put AuthMiddleware in front of the endpoint"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "the context has no principal: put AuthMiddleware in front of the endpoint"
+            )
         return self._principal
 
     @property
@@ -99,8 +100,9 @@ class RequestContext:
             ConfigurationError: No language has been negotiated.
         """
         if self._locale is None:
-            message = "the context has no locale: put LocaleMiddleware in front of the endpoint"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "the context has no locale: put LocaleMiddleware in front of the endpoint"
+            )
         return self._locale
 
     @property

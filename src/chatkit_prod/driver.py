@@ -209,8 +209,7 @@ class StreamDriver(Generic[TEvent]):
             return
         if self._stopped is None and not self._head_sent:
             if self._task.cancelled():
-                message = "the server's generator was cancelled from within, before its first event"
-                raise RuntimeError(message)
+                raise RuntimeError("the server's generator was cancelled from within, before its first event")
             self._task.result()
         if self._task.done() and not self._task.cancelled() and (error := self._task.exception()):
             logger.error("the stream of request %s failed\n%s", state.request_id, stack_of(error))

@@ -1,4 +1,4 @@
-"""The tree of errors, and the bodies that a client sees.
+"""The tree of errors.
 
     ConfigurationError (ValueError)       raised at construction, or when a layer is missing
     RequestError                          answered to the client; `status` and `code` are class variables
@@ -21,22 +21,21 @@
 The text that a client sees is fixed per class; what an operator needs is in the log.
 """
 
-import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http.client import responses
 from typing import TYPE_CHECKING, Any
 
 from chatkit.errors import CustomStreamError, StreamError
 from chatkit.store import NotFoundError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+
+from .challenge import visible, with_params
 
 if TYPE_CHECKING:
     from .principal import Principal
 
 Headers = Mapping[str, str]
-Translate = Callable[[str], str]
 
 
 class ConfigurationError(ValueError):
@@ -109,7 +108,7 @@ class MalformedCredentialsError(InvalidRequestError):
     @property
     def headers(self) -> Headers:
         """The challenge with its error code."""
-        return {"WWW-Authenticate": _with_params(self.challenge, error=self.code)}
+        return {"WWW-Authenticate": with_params(self.challenge, error=self.code)}
 
 
 class AuthenticationError(RequestError):
@@ -131,7 +130,7 @@ class AuthenticationError(RequestError):
     @property
     def headers(self) -> Headers:
         """The challenge (RFC 9110 §11.6.1)."""
-        return {"WWW-Authenticate": _visible(self.challenge)}
+        return {"WWW-Authenticate": visible(self.challenge)}
 
 
 class InvalidTokenError(AuthenticationError):
@@ -152,7 +151,7 @@ class InvalidTokenError(AuthenticationError):
     @property
     def headers(self) -> Headers:
         """The challenge with its error code (RFC 6750 §3.1)."""
-        return {"WWW-Authenticate": _with_params(self.challenge, error=self.code)}
+        return {"WWW-Authenticate": with_params(self.challenge, error=self.code)}
 
 
 class ForeignTokenError(InvalidTokenError):
@@ -204,9 +203,7 @@ class InsufficientScopeError(ForbiddenError):
     @property
     def headers(self) -> Headers:
         """The challenge with the scopes that are needed."""
-        return {
-            "WWW-Authenticate": _with_params(self.challenge, error=self.code, scope=" ".join(self.scopes))
-        }
+        return {"WWW-Authenticate": with_params(self.challenge, error=self.code, scope=" ".join(self.scopes))}
 
 
 class ResourceNotFoundError(RequestError):
@@ -344,7 +341,7 @@ class RefusedByAppError(RequestError):
     def __init__(self, error: HTTPException) -> None:
         super().__init__(self.code)
         self.status = error.status_code
-        self.message = _phrase(error.status_code)
+        self.message = phrase(error.status_code)
         self._headers = {name: value for name, value in (error.headers or {}).items() if _is_header(value)}
 
     @property
@@ -375,48 +372,7 @@ def as_request_error(error: Exception) -> RequestError:
             return InternalError()
 
 
-def problem(error: RequestError, *, request_id: str, translate: Translate) -> Response:
-    """Make the response for a refusal: RFC 9457, and the JSON `message` that the ChatKit client shows.
-
-    Args:
-        error: What is wrong.
-        request_id: Ends up in the body and in `x-request-id`.
-        translate: English text to the user's language.
-    """
-    message = translate(error.message)
-    body = {
-        "type": "about:blank",
-        "title": _phrase(error.status),
-        "status": error.status,
-        "code": error.code,
-        "message": message,
-        "request_id": request_id,
-        **error.members,
-    }
-    return Response(
-        json.dumps(body).encode(),
-        status_code=error.status,
-        media_type="application/problem+json",
-        headers={"x-request-id": request_id, "cache-control": "no-store", **error.headers},
-    )
-
-
-def _with_params(challenge: str, **params: str) -> str:
-    """Add parameters to a challenge of one scheme, quoted (RFC 9110 §5.6.4 and §11.3)."""
-    quoted = ", ".join(f'{name}="{_escaped(value)}"' for name, value in params.items())
-    return f"{_visible(challenge)}{', ' if ' ' in challenge else ' '}{quoted}"
-
-
-def _escaped(value: str) -> str:
-    return _visible(value).replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _visible(value: str) -> str:
-    """Return what may stand in a header, whatever an app has given us (RFC 9110 §5.5)."""
-    return "".join(character if " " <= character <= "~" else "?" for character in value)
-
-
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
     """Return the reason phrase of a status, or the one of its class (RFC 9110 §15)."""
     return responses.get(status) or responses[status // 100 * 100]
 

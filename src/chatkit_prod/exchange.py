@@ -78,15 +78,15 @@ class Exchange(Generic[TContext]):
 
     def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
         if not isinstance(server, ChatKitServer):
-            message = f"server must be a ChatKitServer, not {named(server)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"server must be a ChatKitServer, not {named(server)}")
         limits = dict(options)
         self.end_at_expiry = boolean(limits.pop("end_at_expiry", True), "end_at_expiry")
         self.keep_alive = seconds(limits.pop("keep_alive", 15.0), "keep_alive")
         self.cancel_grace = seconds(limits.pop("cancel_grace", 10.0), "cancel_grace")
         if unknown := limits.keys() - Limits.__dataclass_fields__.keys():
-            message = f"there is no option {', '.join(sorted(unknown))}; options of a single layer need the layers by hand"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"there is no option {', '.join(sorted(unknown))}; options of a single layer need the layers by hand"
+            )
         self._limits = Limits(**cast("dict[str, int]", limits))
         self.server = server
         self._dispatch = Dispatch(server)

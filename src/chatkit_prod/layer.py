@@ -34,16 +34,16 @@ def require_inside(outer: object, app: Any) -> None:
             there twice.
     """
     if not callable(app):
-        message = f"app must be an ASGI app, not {named(app)}; a ChatKitServer goes into ChatKitEndpoint"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            f"app must be an ASGI app, not {named(app)}; a ChatKitServer goes into ChatKitEndpoint"
+        )
     place: Layer = type(outer).layer  # type: ignore[attr-defined]
     inner: object = app
     for _ in range(_MAX_LAYERS):
         found = getattr(type(inner), "layer", None)
         if isinstance(found, Layer) and found <= place:
-            message = (
+            raise ConfigurationError(
                 f"{type(inner).__name__} stands inside {type(outer).__name__}; the order, outermost first, is "
                 + ", ".join(layer.name.lower() for layer in Layer)
             )
-            raise ConfigurationError(message)
         inner = getattr(inner, "app", None)

@@ -30,6 +30,7 @@ from chatkit.types import (
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from .errors import ConfigurationError, ContentTooLargeError, InvalidRequestError
+from .nesting import nests_deeper
 
 Request = StreamingReq | NonStreamingReq
 
@@ -73,8 +74,7 @@ class Limits:
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                message = f"{name} must be a positive integer, not {value!r}"
-                raise ConfigurationError(message)
+                raise ConfigurationError(f"{name} must be a positive integer, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +197,8 @@ def parse(body: bytes, limits: Limits) -> Operation:
             deep, or names an id that no store of ours could have made.
         ContentTooLargeError: Values, text, attachments or audio are over a limit.
     """
-    opened = body.count(b"[") + body.count(b"{")
-    if opened + body.count(b",") > limits.max_json_values:
-        limit = "max_json_values"
-        raise ContentTooLargeError(limit)
+    if body.count(b"[") + body.count(b"{") + body.count(b",") > limits.max_json_values:
+        raise ContentTooLargeError("max_json_values")
     try:
         request = _adapter.validate_json(body)
     except ValidationError as error:
@@ -208,7 +206,7 @@ def parse(body: bytes, limits: Limits) -> Operation:
     describe = _NAMED.get(type(request))
     if describe is None:
         raise InvalidRequestError([_error(["type"], "This request type is not supported.")])
-    if opened > limits.max_json_depth and nesting(body, limits.max_json_depth) > limits.max_json_depth:
+    if nests_deeper(body, limits.max_json_depth):
         raise InvalidRequestError([_error([], f"JSON may be nested {limits.max_json_depth} levels deep.")])
     named = describe(request)
     _check_sizes(named, limits)
@@ -244,30 +242,11 @@ def _describe(error: ValidationError) -> list[dict[str, Any]]:
     ]
 
 
-def nesting(body: bytes, limit: int) -> int:
-    """Return how deep objects and arrays nest in a valid JSON text, or `limit` + 1 if it is deeper.
-
-    Works on whole strings of bytes, so that a hostile body of megabytes costs milliseconds.
-    """
-    outside = b"".join(body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2])
-    brackets = outside.translate(bytes.maketrans(b"{}", b"[]"), _NOT_BRACKETS)
-    for depth in range(limit + 1):
-        if not brackets:
-            return depth
-        brackets = brackets.replace(b"[]", b"")
-    return limit + 1
-
-
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
 def _check_sizes(named: _Named, limits: Limits) -> None:
     if len(named.attachment_ids) > limits.max_attachments:
-        limit = "max_attachments"
-        raise ContentTooLargeError(limit)
+        raise ContentTooLargeError("max_attachments")
     if sum(map(len, named.text)) > limits.max_text_characters:
-        limit = "max_text_characters"
-        raise ContentTooLargeError(limit)
+        raise ContentTooLargeError("max_text_characters")
 
 
 def _check_ids(named: _Named) -> None:
@@ -320,8 +299,7 @@ def _bound_page(request: ThreadsListReq | ItemsListReq, limits: Limits) -> bool:
 def _check_audio(audio: str, limits: Limits) -> None:
     """Refuse what is too large, and what is not strict base64 (RFC 4648 §3.3 and §4)."""
     if len(audio) * 3 // 4 - audio[-2:].count("=") > limits.max_audio_bytes:
-        limit = "max_audio_bytes"
-        raise ContentTooLargeError(limit)
+        raise ContentTooLargeError("max_audio_bytes")
     if len(audio) % 4 or not _BASE64.fullmatch(audio):
         raise InvalidRequestError([_error(["params", "audio_base64"], "This is not base64.")])
 

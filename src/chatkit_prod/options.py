@@ -37,8 +37,7 @@ def seconds(value: Any, name: str) -> float:
         ConfigurationError: It is something else, or has no end.
     """
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        message = f"{name} must be a positive number of seconds, not {value!r}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must be a positive number of seconds, not {value!r}")
     return value
 
 
@@ -49,8 +48,7 @@ def boolean(value: Any, name: str) -> bool:
         ConfigurationError: It is something else.
     """
     if not isinstance(value, bool):
-        message = f"{name} must be true or false, not {value!r}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must be true or false, not {value!r}")
     return value
 
 
@@ -64,8 +62,7 @@ def listed(value: Any, name: str) -> tuple[str, ...]:
     items = tuple(cast("Iterable[object]", value)) if is_list else (None,)
     texts = tuple(filter(is_text, items))
     if len(texts) < len(items):
-        message = f"{name} must be a list of texts, not {value!r}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must be a list of texts, not {value!r}")
     return texts
 
 
@@ -76,8 +73,7 @@ async def awaited(value: Awaitable[T], name: str) -> T:
         ConfigurationError: It is nothing to await: the app's function is not async.
     """
     if not inspect.isawaitable(value):
-        message = f"{name} must be async: it returned {named(value)}, nothing to await"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must be async: it returned {named(value)}, nothing to await")
     return await value
 
 
@@ -89,6 +85,5 @@ async def looked_up(value: Awaitable[Any], name: str, kind: type[T]) -> T | None
     """
     found = await awaited(value, name)
     if found is not None and not isinstance(found, kind):
-        message = f"{name} must return {kind.__name__} or None, not {named(found)}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must return {kind.__name__} or None, not {named(found)}")
     return found

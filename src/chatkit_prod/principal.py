@@ -43,14 +43,13 @@ class Principal(BaseUser):
     def __post_init__(self) -> None:
         tenant_or_any = self.subject if self.tenant is None else self.tenant
         if not (is_text(self.issuer) and is_text(self.subject) and is_text(tenant_or_any)):
-            message = "issuer, subject and tenant of a Principal must be text, and not empty"
-            raise ConfigurationError(message)
+            raise ConfigurationError("issuer, subject and tenant of a Principal must be text, and not empty")
         if not isinstance(self.scopes, frozenset) or not all(map(is_text, self.scopes)):
-            message = 'scopes of a Principal must be a frozenset of texts, such as frozenset({"chat"})'
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                'scopes of a Principal must be a frozenset of texts, such as frozenset({"chat"})'
+            )
         if self.expires_at is not None and not is_time(self.expires_at):
-            message = "expires_at of a Principal must be seconds since the epoch, or None"
-            raise ConfigurationError(message)
+            raise ConfigurationError("expires_at of a Principal must be seconds since the epoch, or None")
 
     @property
     def is_authenticated(self) -> bool:

@@ -4,7 +4,9 @@ Refusals become problem bodies. An internal error of a streaming request becomes
 a 200 stream: for a 5xx, ChatKit's client would send the request six times.
 """
 
+import json
 import logging
+from collections.abc import Callable
 
 from starlette.responses import Response
 
@@ -15,7 +17,7 @@ from .errors import (
     RequestError,
     UnavailableError,
     as_request_error,
-    problem,
+    phrase,
     stack_of,
 )
 from .sse import error_event
@@ -55,6 +57,32 @@ def refuse_stream(error: Exception, state: RequestState) -> Response:
         (b"content-length", str(len(response.body)).encode()),
     ]
     return response
+
+
+def problem(error: RequestError, *, request_id: str, translate: Callable[[str], str]) -> Response:
+    """Make the response for a refusal: RFC 9457, and the JSON `message` that the ChatKit client shows.
+
+    Args:
+        error: What is wrong.
+        request_id: Ends up in the body and in `x-request-id`.
+        translate: English text to the user's language.
+    """
+    message = translate(error.message)
+    body = {
+        "type": "about:blank",
+        "title": phrase(error.status),
+        "status": error.status,
+        "code": error.code,
+        "message": message,
+        "request_id": request_id,
+        **error.members,
+    }
+    return Response(
+        json.dumps(body).encode(),
+        status_code=error.status,
+        media_type="application/problem+json",
+        headers={"x-request-id": request_id, "cache-control": "no-store", **error.headers},
+    )
 
 
 def _explain(error: Exception, state: RequestState) -> RequestError:

@@ -203,8 +203,7 @@ class SSEDecoder:
 
     def __init__(self, *, max_event_bytes: int = 16 * 1024 * 1024) -> None:
         if max_event_bytes < 1:
-            message = "max_event_bytes must be positive"
-            raise ConfigurationError(message)
+            raise ConfigurationError("max_event_bytes must be positive")
         self._limit = max_event_bytes
         self._line = bytearray()
         self._kept = 0

@@ -105,11 +105,11 @@ def harden(
         A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
-        message = "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            "auth=None lets everybody in: pass an authenticator, or write insecure=True on a laptop"
+        )
     if auth is not None and insecure:
-        message = "insecure=True lets everybody in: leave it out, there is an authenticator"
-        raise ConfigurationError(message)
+        raise ConfigurationError("insecure=True lets everybody in: leave it out, there is an authenticator")
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)

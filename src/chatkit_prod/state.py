@@ -136,6 +136,5 @@ class RequestState:
 
 def _set_by(value: T | None, layer: str, name: str) -> T:
     if value is None:
-        message = f"state.{name} is not set: put {layer} in front of whatever reads it"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"state.{name} is not set: put {layer} in front of whatever reads it")
     return value

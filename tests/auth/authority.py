@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -146,13 +145,3 @@ def active(**claims: Any) -> dict[str, Any]:
     """
     good = {"active": True, "iss": ISSUER, "aud": "chatkit", "sub": "alice", "scope": "read write"}
     return {name: value for name, value in (good | claims).items() if value is not None}
-
-
-class Clock:
-    """Stands in for the module `time`, and goes on when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = float(int(time.time()))
-
-    def time(self) -> float:
-        return self.now

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from chatkit_prod.auth import OpaqueBearer
-from tests.auth.authority import CLIENT, ISSUER, Authority, Clock, serving
+from tests.auth.authority import CLIENT, ISSUER, Authority, serving
+from tests.auth.clock import Clock
+from tests.auth.issuer import Issuer
 
 MakeBearer = Callable[..., OpaqueBearer]
 
@@ -50,7 +52,16 @@ async def bearer(authority: Authority) -> AsyncGenerator[MakeBearer]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which tokens expire, and answers about them age."""
-    moved = Clock()
-    monkeypatch.setattr("chatkit_prod.auth.opaque.time", moved)
-    return moved
+    """The clock by which opaque tokens expire, and what has been fetched or answered ages."""
+    clock = Clock()
+    monkeypatch.setattr("chatkit_prod.auth.opaque.time", clock)
+    monkeypatch.setattr("chatkit_prod.auth.jwks.monotonic", clock)
+    monkeypatch.setattr("chatkit_prod.auth.keys_by_kid.monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+async def issuer(clock: Clock) -> AsyncGenerator[Issuer]:
+    """A provider that publishes its keys over a real socket."""
+    async with Issuer.serve() as issuer:
+        yield issuer

@@ -32,19 +32,6 @@ REFRESH_AFTER, MAX_AGE, STALE_LIMIT, COOLDOWN = 100.0, 200.0, 1_000.0, 10.0
 """Seconds, of `remote`."""
 
 
-class Clock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += seconds
-
-
 class Issuer:
     """Publishes the keys of a `LocalIdentityProvider` over HTTP, in this event loop.
 

@@ -1,8 +1,6 @@
 """What has been found out about tokens is believed for a while, and for that token alone."""
 
-import time
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from chatkit_prod.auth.cache import TokenCache
 from chatkit_prod.auth.jws import parse
 from chatkit_prod.auth.keys import Keys
 from chatkit_prod.errors import InsufficientScopeError, InvalidTokenError
+from tests.auth.clock import Clock
 from tests.auth.tokens import BY_A_STRANGER, ISSUER, JWKS, STRANGER, bearer, token
 
 pytestmark = pytest.mark.anyio
@@ -85,20 +84,10 @@ def test_a_size_that_is_no_number_of_tokens_is_refused(size: Any) -> None:
 # ------------------------------------------------------------------------------------------------ with a JWTBearer
 
 
-class Clock:
-    """A clock that stands where a test puts it."""
-
-    def __init__(self) -> None:
-        self.now = time.time()
-
-    def time(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("chatkit_prod.auth.jwt.time", SimpleNamespace(time=clock.time))
+    monkeypatch.setattr("chatkit_prod.auth.jwt.time", clock)
     return clock
 
 

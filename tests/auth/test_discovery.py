@@ -1,7 +1,7 @@
 """From the name of an issuer to its keys, and what is made of what stands there."""
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.auth.jwks import RemoteJWKS
 from chatkit_prod.errors import InvalidTokenError, UnavailableError
+from tests.auth.clock import Clock
 from tests.auth.issuer import (
     COOLDOWN,
     JWKS,
@@ -19,7 +20,6 @@ from tests.auth.issuer import (
     OAUTH,
     OPENID,
     REFRESH_AFTER,
-    Clock,
     Issuer,
     bearer,
     cut_off,
@@ -32,19 +32,6 @@ from tests.auth.issuer import (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("chatkit_prod.auth.jwks.monotonic", clock)
-    return clock
-
-
-@pytest.fixture
-async def issuer() -> AsyncGenerator[Issuer]:
-    async with Issuer.serve() as issuer:
-        yield issuer
 
 
 # ------------------------------------------------------------------------------------------------ discovery

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import math
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx2
@@ -14,6 +13,7 @@ from chatkit_prod import ConfigurationError
 from chatkit_prod.auth import AuthMiddleware
 from chatkit_prod.auth.jwks import RemoteJWKS
 from chatkit_prod.errors import InvalidTokenError, UnavailableError
+from tests.auth.clock import Clock
 from tests.auth.issuer import (
     COOLDOWN,
     JWKS,
@@ -22,7 +22,6 @@ from tests.auth.issuer import (
     OPENID,
     REFRESH_AFTER,
     STALE_LIMIT,
-    Clock,
     Issuer,
     bearer,
     delayed,
@@ -37,19 +36,6 @@ from tests.servers import Wire
 pytestmark = pytest.mark.anyio
 
 SHORT = 0.05
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("chatkit_prod.auth.jwks.monotonic", clock)
-    return clock
-
-
-@pytest.fixture
-async def issuer(clock: Clock) -> AsyncGenerator[Issuer]:
-    async with Issuer.serve() as issuer:
-        yield issuer
 
 
 # ------------------------------------------------------------------------------------------------ by age

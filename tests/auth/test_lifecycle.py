@@ -1,7 +1,6 @@
 """What is fetched when an app starts, and what happens to the app when it cannot be."""
 
 import logging
-from collections.abc import AsyncGenerator
 
 import pytest
 from starlette.applications import Starlette
@@ -10,19 +9,14 @@ from chatkit_prod.asgi import Message
 from chatkit_prod.auth.jwks import RemoteJWKS
 from chatkit_prod.auth.lifecycle import Lifecycle
 from chatkit_prod.errors import UnavailableError
-from tests.auth.issuer import COOLDOWN, JWKS, OPENID, Clock, Issuer, bearer, remote
+from tests.auth.clock import Clock
+from tests.auth.issuer import COOLDOWN, JWKS, OPENID, Issuer, bearer, remote
 from tests.layers import exchange
 
 pytestmark = pytest.mark.anyio
 
 STARTUP: Message = {"type": "lifespan.startup"}
 SHUTDOWN: Message = {"type": "lifespan.shutdown"}
-
-
-@pytest.fixture
-async def issuer() -> AsyncGenerator[Issuer]:
-    async with Issuer.serve() as issuer:
-        yield issuer
 
 
 class Recorder(Lifecycle):

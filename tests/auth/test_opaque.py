@@ -18,7 +18,8 @@ from chatkit_prod.errors import (
     MalformedCredentialsError,
     UnavailableError,
 )
-from tests.auth.authority import CLIENT, ISSUER, Authority, Clock, active
+from tests.auth.authority import CLIENT, ISSUER, Authority, active
+from tests.auth.clock import Clock
 from tests.auth.conftest import MakeBearer
 from tests.layers import Greeter, get
 from tests.path.servers import listening

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -18,6 +18,7 @@ from chatkit_prod.auth import JWTBearer
 from chatkit_prod.auth.jws import UnknownKeyError, parse
 from chatkit_prod.auth.keys import Keys
 from chatkit_prod.errors import InvalidTokenError, UnavailableError
+from tests.auth.clock import Clock
 from tests.auth.issuer import (
     COOLDOWN,
     JWKS,
@@ -25,7 +26,6 @@ from tests.auth.issuer import (
     MAX_AGE,
     OPENID,
     REFRESH_AFTER,
-    Clock,
     Issuer,
     bearer,
     foreign,
@@ -37,19 +37,6 @@ from tests.auth.issuer import (
 pytestmark = pytest.mark.anyio
 
 RANDOM = random.Random(3)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("chatkit_prod.auth.jwks.monotonic", clock)
-    return clock
-
-
-@pytest.fixture
-async def issuer(clock: Clock) -> AsyncGenerator[Issuer]:
-    async with Issuer.serve() as issuer:
-        yield issuer
 
 
 async def test_a_rotation_is_noticed_within_one_request(issuer: Issuer) -> None:

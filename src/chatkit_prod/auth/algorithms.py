@@ -71,10 +71,10 @@ def select(names: Iterable[str]) -> dict[str, Algorithm]:
     """
     chosen = listed(names, "algorithms")
     if not chosen or any(name not in ALGORITHMS for name in chosen):
-        message = f"algorithms must be a list of some of {', '.join(ALGORITHMS)}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"algorithms must be a list of some of {', '.join(ALGORITHMS)}")
     found = {name: ALGORITHMS[name] for name in chosen}
     if len({algorithm.key_type == OctKey.key_type for algorithm in found.values()}) > 1:
-        message = "algorithms must not mix HMAC with signatures: a public key could be taken for a secret"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            "algorithms must not mix HMAC with signatures: a public key could be taken for a secret"
+        )
     return found

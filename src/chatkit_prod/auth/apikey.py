@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 
 from chatkit_prod.asgi import header_values, is_token
 from chatkit_prod.errors import ConfigurationError, InvalidTokenError, MalformedCredentialsError
-from chatkit_prod.options import is_text, is_time, looked_up
+from chatkit_prod.options import is_text, looked_up
 from chatkit_prod.principal import Principal
 
 _CHALLENGE = 'ApiKey realm="chatkit"'
@@ -47,23 +47,36 @@ class StoredKey:
     expires_at: float | None = None
 
     def __post_init__(self) -> None:
-        if not is_text(self.subject) or not (self.tenant is None or is_text(self.tenant)):
-            message = "subject and tenant of a key must be text, and not empty"
-            raise ConfigurationError(message)
         if (
             not isinstance(self.hashes, tuple)
             or not 1 <= len(self.hashes) <= _MAX_HASHES
             or not all(isinstance(value, str) and _HASH.fullmatch(value) for value in self.hashes)
         ):
             # What was given instead may be the key itself: it is not quoted.
-            message = "hashes must be a tuple of one or two SHA-256 hashes in lower-case hex, never keys"
-            raise ConfigurationError(message)
-        if not isinstance(self.scopes, frozenset) or not all(map(is_text, self.scopes)):
-            message = 'scopes of a key must be a frozenset, such as frozenset({"chat"})'
-            raise ConfigurationError(message)
-        if self.expires_at is not None and not is_time(self.expires_at):
-            message = "expires_at of a key must be seconds since the epoch, or None"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "hashes must be a tuple of one or two SHA-256 hashes in lower-case hex, never keys"
+            )
+        self.principal(issuer="any", key_id="any")
+
+    def principal(self, *, issuer: str, key_id: str) -> Principal:
+        """Return whom the key speaks for.
+
+        Args:
+            issuer: Who vouches for it.
+            key_id: The id of the key, which the claims tell.
+
+        Raises:
+            ConfigurationError: The key holds what no principal can have.
+        """
+        return Principal(
+            issuer=issuer,
+            subject=self.subject,
+            tenant=self.tenant,
+            scopes=self.scopes,
+            claims={"key_id": key_id},
+            expires_at=self.expires_at,
+            method="api_key",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +125,13 @@ class APIKey:
         self, keys: Mapping[str, StoredKey] | KeyLookup, *, header: str = "x-api-key", issuer: str = "api-key"
     ) -> None:
         if not is_token(header):
-            message = f"header must be the name of a header, not {header!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"header must be the name of a header, not {header!r}")
         if header.lower() == "authorization":
-            message = "header: an Authorization header begins with a scheme, name another header for keys"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "header: an Authorization header begins with a scheme, name another header for keys"
+            )
         if not is_text(issuer):
-            message = "issuer must be text, and not empty"
-            raise ConfigurationError(message)
+            raise ConfigurationError("issuer must be text, and not empty")
         self._lookup = _lookup_of(keys)
         self._header = header.lower().encode()
         self._issuer = issuer
@@ -170,28 +182,20 @@ class APIKey:
             raise InvalidTokenError(_CHALLENGE, "wrong secret")
         if stored.expires_at is not None and stored.expires_at <= time.time():
             raise InvalidTokenError(_CHALLENGE, "expired")
-        return Principal(
-            issuer=self._issuer,
-            subject=stored.subject,
-            tenant=stored.tenant,
-            scopes=stored.scopes,
-            claims={"key_id": key_id},
-            expires_at=stored.expires_at,
-            method="api_key",
-        )
+        return stored.principal(issuer=self._issuer, key_id=key_id)
 
 
 def _lookup_of(keys: Mapping[str, StoredKey] | KeyLookup) -> KeyLookup:
     if callable(keys) and not isinstance(keys, type):
         return keys
     if not isinstance(keys, Mapping):
-        message = "keys must be a mapping of ids to StoredKeys, or an async function that finds one"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            "keys must be a mapping of ids to StoredKeys, or an async function that finds one"
+        )
     for key_id, stored in keys.items():
         _require_key_id(key_id)
         if not isinstance(stored, StoredKey):
-            message = f"keys[{key_id!r}] must be a StoredKey"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"keys[{key_id!r}] must be a StoredKey")
 
     async def lookup(key_id: str) -> StoredKey | None:
         return keys.get(key_id)
@@ -202,8 +206,7 @@ def _lookup_of(keys: Mapping[str, StoredKey] | KeyLookup) -> KeyLookup:
 def _require_key_id(key_id: object) -> None:
     if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
         # Not quoted: it may be a whole key.
-        message = "the id of a key is 1 to 64 letters, digits, _ and -"
-        raise ConfigurationError(message)
+        raise ConfigurationError("the id of a key is 1 to 64 letters, digits, _ and -")
 
 
 def _hash(key: bytes) -> str:

@@ -32,11 +32,9 @@ class BackendAuthenticator:
 
     def __init__(self, backend: AuthenticationBackend, *, challenge: str = CHALLENGE) -> None:
         if not isinstance(backend, AuthenticationBackend):
-            message = f"backend must be an AuthenticationBackend, not {named(backend)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"backend must be an AuthenticationBackend, not {named(backend)}")
         if not is_text(challenge):
-            message = "challenge must be a scheme with its parameters, and not empty"
-            raise ConfigurationError(message)
+            raise ConfigurationError("challenge must be a scheme with its parameters, and not empty")
         self.challenge = challenge
         self._backend = backend
         self._issuer = type(backend).__qualname__
@@ -86,12 +84,11 @@ def as_authenticator(candidate: object) -> Authenticator:
         or not isinstance(candidate, Authenticator)
         or not is_text(candidate.challenge)
     ):
-        message = (
+        raise ConfigurationError(
             f"authenticator must be an Authenticator or an AuthenticationBackend, not {named(candidate)};"
             " it has a challenge and an async authenticate, a class has to be made an object, and several"
             " go into FirstOf(a, b)"
         )
-        raise ConfigurationError(message)
     return candidate
 
 
@@ -99,8 +96,7 @@ def _pair(found: object, name: str) -> tuple[AuthCredentials, BaseUser]:
     members = cast("tuple[object, ...]", found) if isinstance(found, tuple) else ()
     credentials, user = members if len(members) == _PAIR else (None, None)
     if not isinstance(credentials, AuthCredentials) or not hasattr(user, "is_authenticated"):
-        message = f"{name} must return AuthCredentials and a user, or None"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must return AuthCredentials and a user, or None")
     return credentials, cast("BaseUser", user)  # Starlette does not insist on its class either
 
 
@@ -116,6 +112,5 @@ def _identity(user: BaseUser) -> str | None:
         # The name of Starlette's own user is its identity, which it did not always say.
         identity = user.display_name if isinstance(user, SimpleUser) else None
     if not isinstance(identity, str | None):
-        message = f"identity of {type(user).__name__} must be text, not {named(identity)}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"identity of {type(user).__name__} must be text, not {named(identity)}")
     return identity or None

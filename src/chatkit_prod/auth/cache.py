@@ -24,8 +24,7 @@ class TokenCache(Generic[T]):
 
     def __init__(self, max_entries: int) -> None:
         if not isinstance(max_entries, int) or isinstance(max_entries, bool) or max_entries < 0:
-            message = f"cache_size must be a number of tokens, not {max_entries!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"cache_size must be a number of tokens, not {max_entries!r}")
         self._entries: OrderedDict[bytes, tuple[T, float]] = OrderedDict()
         self._max_entries = max_entries
 

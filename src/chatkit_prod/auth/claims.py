@@ -67,14 +67,13 @@ class ClaimRules:
         tenant_claim: ClaimPath | None = None,
     ) -> None:
         if not all(map(is_text, (issuer, audience_claim, subject_claim))):
-            message = "issuer, audience_claim and subject_claim must be text, and not empty"
-            raise ConfigurationError(message)
+            raise ConfigurationError("issuer, audience_claim and subject_claim must be text, and not empty")
         if not isinstance(required_claims, Mapping) or not _is_json(required_claims):
-            message = f"required_claims must map claims to their values in JSON, not {required_claims!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"required_claims must map claims to their values in JSON, not {required_claims!r}"
+            )
         if not is_time(leeway) or not 0 <= leeway <= _MAX_LEEWAY:
-            message = f"leeway must be between 0 and {_MAX_LEEWAY} seconds"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"leeway must be between 0 and {_MAX_LEEWAY} seconds")
         self.issuer = issuer
         self._audience = None if audience is None else _names(audience)
         self._required = required
@@ -153,8 +152,9 @@ def _names(audience: object) -> frozenset[str]:
     """
     names = [audience] if isinstance(audience, str) else listed(audience, "audience")
     if not names or "" in names:
-        message = "audience must be the name of this service at the issuer, or a list of its names, not empty"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            "audience must be the name of this service at the issuer, or a list of its names, not empty"
+        )
     return frozenset(names)
 
 
@@ -166,8 +166,7 @@ def _path(path: Any, name: str) -> ClaimPath:
     """
     found = path if isinstance(path, str) else listed(path, name)
     if not found:
-        message = f"{name} must be the name of a claim, or the names on the way to it"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"{name} must be the name of a claim, or the names on the way to it")
     return found
 
 

@@ -30,8 +30,7 @@ class TokenHeader:
 
     def __init__(self, name: str) -> None:
         if not is_token(name):
-            message = f"header must be the name of a header, not {name!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"header must be the name of a header, not {name!r}")
         self._name = name.lower().encode()
         self._is_authorization = self._name == b"authorization"
 

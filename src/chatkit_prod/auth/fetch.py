@@ -50,22 +50,19 @@ async def fetch(
             return await _content(response)
     # A client that the app has closed raises a RuntimeError.
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError, RuntimeError) as error:
-        message = f"{url}: {type(error).__name__}"
-        raise FetchError(message) from error
+        raise FetchError(f"{url}: {type(error).__name__}") from error
 
 
 async def _content(response: httpx2.Response) -> bytes | None:
     if response.status_code in {403, 404, 410}:
         return None
     if response.status_code != _OK:
-        message = f"{response.url}: status {response.status_code}"
-        raise FetchError(message)
+        raise FetchError(f"{response.url}: status {response.status_code}")
     content = bytearray()
     async for chunk in response.aiter_raw():
         content += chunk
         if len(content) > MAX_BYTES:
-            message = f"{response.url}: more than {MAX_BYTES} bytes"
-            raise FetchError(message)
+            raise FetchError(f"{response.url}: more than {MAX_BYTES} bytes")
     return bytes(content)
 
 

@@ -44,8 +44,7 @@ class FirstOf(Lifecycle):
 
     def __init__(self, *authenticators: Authenticator | AuthenticationBackend) -> None:
         if not authenticators:
-            message = "FirstOf needs an authenticator"
-            raise ConfigurationError(message)
+            raise ConfigurationError("FirstOf needs an authenticator")
         self._authenticators = tuple(_flat(map(as_authenticator, authenticators)))
 
     @property

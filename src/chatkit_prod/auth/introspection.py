@@ -75,16 +75,15 @@ class Introspection:
         self, *, url: str, client_id: str, client_secret: str, auth_method: AuthMethod, timeout: float
     ) -> None:
         if not is_safe_url(url):
-            message = f"introspection_url must be an https URL, or one of this machine, not {shown(url)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"introspection_url must be an https URL, or one of this machine, not {shown(url)}"
+            )
         if not is_text(client_id) or not is_text(client_secret):
-            message = (
+            raise ConfigurationError(
                 "client_id and client_secret must be text, and not empty: the issuer has to know who asks"
             )
-            raise ConfigurationError(message)
         if auth_method not in get_args(AuthMethod):
-            message = f"auth_method must be one of {', '.join(get_args(AuthMethod))}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"auth_method must be one of {', '.join(get_args(AuthMethod))}")
         self._url = url
         # In a header, both are encoded like a form (RFC 6749 §2.3.1), which Authlib leaves to us.
         encode = quote_plus if auth_method == "client_secret_basic" else str
@@ -127,7 +126,7 @@ class Introspection:
         except (httpx2.HTTPError, AuthlibBaseError, OSError, ValueError) as error:
             # Only our own errors have texts that hold nothing of an answer.
             reason = (str(error) if type(error) is ValueError else "") or type(error).__name__
-            logger.error("%s could not be asked: %s", self._url, reason)  # noqa: TRY400
+            logger.error("%s could not be asked: %s", self._url, reason)
             raise UnavailableError("introspection") from None
 
     def _peer(self) -> "_Peer":
@@ -163,8 +162,7 @@ class _Bounded(httpx2.AsyncByteStream):
         async for chunk in self._stream:
             size += len(chunk)
             if size > _MAX_ANSWER_BYTES:
-                message = f"more than {_MAX_ANSWER_BYTES} bytes"
-                raise ValueError(message)
+                raise ValueError(f"more than {_MAX_ANSWER_BYTES} bytes")
             yield chunk
 
     async def aclose(self) -> None:
@@ -178,8 +176,7 @@ async def _bounded(answer: httpx2.Response) -> None:
         ValueError: It is compressed, which we did not ask for; it may be any size inside.
     """
     if answer.headers.get("content-encoding", "identity") != "identity":
-        message = "a compressed answer"
-        raise ValueError(message)
+        raise ValueError("a compressed answer")
     answer.stream = _Bounded(cast("httpx2.AsyncByteStream", answer.stream))
 
 
@@ -192,6 +189,5 @@ def _content(answer: httpx2.Response) -> dict[str, Any]:
     if answer.status_code == _BAD_REQUEST and parse_object(answer.content).get("error") == _UNSUPPORTED:
         return {"active": False}
     if answer.status_code != _OK:
-        message = f"status {answer.status_code}"
-        raise ValueError(message)
+        raise ValueError(f"status {answer.status_code}")
     return parse_object(answer.content)

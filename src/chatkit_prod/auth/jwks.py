@@ -72,22 +72,20 @@ class RemoteJWKS(Lifecycle):
     ) -> None:
         origin = issuer if url is None else url
         if origin is None:
-            message = "RemoteJWKS needs an issuer or a url"
-            raise ConfigurationError(message)
+            raise ConfigurationError("RemoteJWKS needs an issuer or a url")
         if not is_safe_url(origin):
-            message = f"the keys come from an https URL, or from this machine, not {shown(origin)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"the keys come from an https URL, or from this machine, not {shown(origin)}"
+            )
         ages = (
             seconds(refresh_after, "refresh_after"),
             seconds(max_age, "max_age"),
             seconds(stale_limit, "stale_limit"),
         )
         if list(ages) != sorted(ages):
-            message = "the keys need 0 < refresh_after <= max_age <= stale_limit"
-            raise ConfigurationError(message)
+            raise ConfigurationError("the keys need 0 < refresh_after <= max_age <= stale_limit")
         if client is not None and not isinstance(client, httpx2.AsyncClient):
-            message = f"client must be an httpx2.AsyncClient, not {named(client)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"client must be an httpx2.AsyncClient, not {named(client)}")
         self._issuer = issuer
         self._origin = origin
         self._fixed_url = url
@@ -170,10 +168,10 @@ class RemoteJWKS(Lifecycle):
             self._next_fetch_at = monotonic() + self._cooldown
             self._url = self._fixed_url
             reason = error if isinstance(error, FetchError) else type(error).__name__
-            logger.error("the keys of %s could not be fetched: %s", self._origin, reason)  # noqa: TRY400
+            logger.error("the keys of %s could not be fetched: %s", self._origin, reason)
             return
         self._fetched_at = monotonic()
-        if keys != self._keys:
+        if not keys.is_same_as(self._keys):
             self._keys = keys
             for index, reason in keys.rejected:
                 logger.warning("key %d of %s is left out: %s", index, self._origin, reason)
@@ -190,11 +188,9 @@ class RemoteJWKS(Lifecycle):
         try:
             keys = Keys(document)
         except ValueError as error:
-            message = f"{self._url}: {error}"
-            raise FetchError(message) from error
+            raise FetchError(f"{self._url}: {error}") from error
         if not keys:
-            message = f"{self._url}: no key that can verify a signature"
-            raise FetchError(message)
+            raise FetchError(f"{self._url}: no key that can verify a signature")
         return keys
 
     async def _discovered(self) -> str:
@@ -210,20 +206,16 @@ class RemoteJWKS(Lifecycle):
             if metadata is None:
                 continue
             if metadata.get("issuer") != issuer:
-                message = f"{url}: the metadata of another issuer"
-                raise FetchError(message)
+                raise FetchError(f"{url}: the metadata of another issuer")
             jwks_uri: object = metadata.get("jwks_uri")
             if not isinstance(jwks_uri, str) or not is_safe_url(jwks_uri, loopback=is_loopback_url(issuer)):
-                message = f"{url}: no jwks_uri that may be fetched"
-                raise FetchError(message)
+                raise FetchError(f"{url}: no jwks_uri that may be fetched")
             return jwks_uri
-        message = f"{issuer}: no metadata"
-        raise FetchError(message)
+        raise FetchError(f"{issuer}: no metadata")
 
     async def _object(self, url: str) -> dict[str, Any] | None:
         content = await fetch(url, timeout_seconds=self._timeout, client=self._client)
         try:
             return None if content is None else parse_object(content)
         except ValueError as error:
-            message = f"{url}: no JSON object"
-            raise FetchError(message) from error
+            raise FetchError(f"{url}: no JSON object") from error

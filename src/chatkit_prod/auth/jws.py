@@ -124,8 +124,7 @@ def verify(token: bytes | str, jwks: Mapping[str, Any] | Keys, *, algorithms: It
     try:
         keys = jwks if isinstance(jwks, Keys) else Keys(jwks, symmetric=symmetric)
     except ValueError as error:
-        message = f"jwks: {error}"
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(f"jwks: {error}") from error
     return parse(encoded(token)).verified_by(keys, selected)
 
 

@@ -90,8 +90,9 @@ class JWTBearer(Lifecycle):
         cache_size: int = 1000,
     ) -> None:
         if (audience is None) is (signer is None) or not (signer is None or is_text(signer)):
-            message = "a token is for an audience, or by the signer of an access proxy: name one of the two"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "a token is for an audience, or by the signer of an access proxy: name one of the two"
+            )
         self._algorithms = select(algorithms)
         self._signer = signer
         self._types = _types(typ)
@@ -109,8 +110,9 @@ class JWTBearer(Lifecycle):
         self._required_scopes = scopes_of(required_scopes)
         self._header = TokenHeader(header)
         if signer is None and isinstance(jwks_url, str) and PLACE in jwks_url:
-            message = f"a jwks_url with {PLACE} is for the tokens of a signer: anybody else could have us ask for keys"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"a jwks_url with {PLACE} is for the tokens of a signer: anybody else could have us ask for keys"
+            )
         symmetric = any(algorithm.min_secret_bytes for algorithm in self._algorithms.values())
         self._keys = key_source(jwks, jwks_url, issuer=issuer, symmetric=symmetric)
         self._cache = TokenCache[Principal](cache_size)
@@ -216,8 +218,7 @@ def _types(typ: Sequence[str | None]) -> frozenset[str | None]:
     is_list = isinstance(typ, Iterable) and not isinstance(typ, str)
     types = frozenset(map(_media_type, typ)) if is_list else frozenset[str | None]()
     if not types or "" in types:
-        message = f'typ must be a list of types, such as ("at+jwt",), not {typ!r}'
-        raise ConfigurationError(message)
+        raise ConfigurationError(f'typ must be a list of types, such as ("at+jwt",), not {typ!r}')
     return types
 
 

@@ -78,26 +78,22 @@ def key_source(
             holds no key to go by, or a secret beside public keys.
     """
     if jwks is not None and jwks_url is not None:
-        message = "jwks and jwks_url exclude each other"
-        raise ConfigurationError(message)
+        raise ConfigurationError("jwks and jwks_url exclude each other")
     if symmetric and not isinstance(jwks, Mapping):
-        message = "HMAC needs a jwks of secrets: none may ever be fetched"
-        raise ConfigurationError(message)
+        raise ConfigurationError("HMAC needs a jwks of secrets: none may ever be fetched")
     if isinstance(jwks, RemoteJWKS):
         if jwks.issuer not in {None, issuer}:
-            message = f"jwks are the keys of {shown(jwks.issuer)}, not of {shown(issuer)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"jwks are the keys of {shown(jwks.issuer)}, not of {shown(issuer)}")
         return jwks
     if jwks is not None:
         return StaticKeys(_static(jwks, symmetric=symmetric))
     if isinstance(jwks_url, str) and PLACE in jwks_url:
         return KeysByKid(jwks_url)
     if jwks_url is None and not is_safe_url(issuer):
-        message = (
+        raise ConfigurationError(
             f"issuer must be an https URL for its keys to be discovered, not {shown(issuer)}: "
             "otherwise give jwks or jwks_url"
         )
-        raise ConfigurationError(message)
     return RemoteJWKS(issuer=issuer, url=jwks_url)
 
 
@@ -105,10 +101,12 @@ def _static(jwks: object, *, symmetric: bool) -> Keys:
     try:
         keys = Keys(jwks, symmetric=symmetric)
     except ValueError as error:
-        message = f'jwks: {error}; it is {{"keys": [...]}}, and an address goes into jwks_url'
-        raise ConfigurationError(message) from error
+        raise ConfigurationError(
+            f'jwks: {error}; it is {{"keys": [...]}}, and an address goes into jwks_url'
+        ) from error
     if not keys or keys.holds_secrets:
         found = ", ".join(f"key {index}: {reason}" for index, reason in keys.rejected) or "it is empty"
-        message = f"jwks must hold keys that can verify a signature, and no secrets beside them ({found})"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            f"jwks must hold keys that can verify a signature, and no secrets beside them ({found})"
+        )
     return keys

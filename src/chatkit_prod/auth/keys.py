@@ -55,8 +55,7 @@ class Keys:
     def _add(self, key: Key) -> None:
         fitting = [algorithm.name for algorithm in ALGORITHMS.values() if algorithm.fits(key)]
         if not fitting:
-            message = "alg"
-            raise UnusableKeyError(message)
+            raise UnusableKeyError("alg")
         kid = cast("str", key.kid)
         self._kids.add(kid)
         for name in fitting:
@@ -74,10 +73,9 @@ class Keys:
     def __contains__(self, kid: object) -> bool:
         return kid in self._kids
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Keys) and self._document == other._document
-
-    __hash__ = None  # type: ignore[assignment]
+    def is_same_as(self, other: "Keys | None") -> bool:
+        """Tell whether both were made of the same keys."""
+        return other is not None and self._document == other._document  # noqa: SLF001 - of the same class
 
     def fitting(self, kid: str | None, algorithm: Algorithm) -> Sequence[Key]:
         """Return the keys that may have made a signature.
@@ -93,12 +91,10 @@ class Keys:
 def _documents(jwks: object) -> list[object]:
     keys: object = cast("Mapping[str, object]", jwks).get("keys") if isinstance(jwks, Mapping) else None
     if not isinstance(keys, list | tuple):
-        message = "not a JWKS: there is no list of keys"
-        raise ValueError(message)  # noqa: TRY004 - it is the value of a document
+        raise ValueError("not a JWKS: there is no list of keys")  # noqa: TRY004 - it is the value of a document
     found = list(cast("Sequence[object]", keys))
     if len(found) > _MAX_KEYS:
-        message = f"a JWKS with more than {_MAX_KEYS} keys"
-        raise ValueError(message)
+        raise ValueError(f"a JWKS with more than {_MAX_KEYS} keys")
     return found
 
 
@@ -109,29 +105,24 @@ def _imported(document: object, *, symmetric: bool) -> Key:
         UnusableKeyError: It is of another kind, meant for something else, private, weak or malformed.
     """
     if not isinstance(document, dict):
-        message = "malformed"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError("malformed")
     members = cast("dict[str, Any]", document)
     if (members.get("kty") == OctKey.key_type) is not symmetric:
         raise UnusableKeyError("public" if symmetric else _SYMMETRIC)
     if not symmetric and not _PRIVATE_MEMBERS.isdisjoint(members):
         raise UnusableKeyError(_PRIVATE)
     if members.get("use", "sig") != "sig":
-        message = "use"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError("use")
     operations = members.get("key_ops", ["verify"])
     if not isinstance(operations, list) or "verify" not in operations:
-        message = "key_ops"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError("key_ops")
     if not isinstance(members.get("kid", ""), str):
-        message = "kid"
-        raise UnusableKeyError(message)
+        raise UnusableKeyError("kid")
     try:
         key = JWKRegistry.import_key(members)
         key.ensure_kid()
     except Exception as error:
-        message = "malformed"
-        raise UnusableKeyError(message) from error
+        raise UnusableKeyError("malformed") from error
     if reason := _weakness(key):
         raise UnusableKeyError(reason)
     return key

@@ -54,11 +54,9 @@ class KeysByKid:
         client: httpx2.AsyncClient | None = None,
     ) -> None:
         if url.count(PLACE) != 1 or not is_safe_url(url.replace(PLACE, "kid")):
-            message = f"a URL of keys is https, and has one {PLACE}, not {shown(url)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"a URL of keys is https, and has one {PLACE}, not {shown(url)}")
         if not urlsplit(url).path.endswith(f"/{PLACE}"):
-            message = f"the path of a URL of keys ends with /{PLACE}, not {shown(url)}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"the path of a URL of keys ends with /{PLACE}, not {shown(url)}")
         self._url = url
         self._cooldown = seconds(cooldown, "cooldown")
         self._timeout = seconds(timeout, "timeout")
@@ -106,7 +104,7 @@ class KeysByKid:
         try:
             pem = await fetch(url, timeout_seconds=self._timeout, client=self._client)
         except FetchError as error:
-            logger.error("key %s could not be fetched: %s", kid, error)  # noqa: TRY400
+            logger.error("key %s could not be fetched: %s", kid, error)
             raise self._unavailable() from None
         document = None if pem is None else _document(pem, kid)
         if document is not None and kid in Keys({"keys": [document]}):
@@ -123,5 +121,5 @@ def _document(pem: bytes, kid: str) -> dict[str, Any] | None:
     try:
         return {**ECKey.import_key(pem).as_dict(private=False), "kid": kid}
     except Exception as error:  # noqa: BLE001 - what is no key may be odd in ways that raise
-        logger.error("key %s is none: %s", kid, type(error).__name__)  # noqa: TRY400
+        logger.error("key %s is none: %s", kid, type(error).__name__)
         return None

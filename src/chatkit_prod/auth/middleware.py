@@ -10,7 +10,7 @@ from typing import ClassVar
 from starlette.authentication import AuthCredentials, AuthenticationBackend
 from starlette.requests import HTTPConnection
 
-from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send, decline_websocket
+from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send, pass_lifespan
 from chatkit_prod.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -66,16 +66,14 @@ class AuthMiddleware:
         self._required_scopes = scopes_of(required_scopes)
         self._exempt = frozenset(listed(exempt, "exempt"))
         if not all(path.startswith("/") and "*" not in path for path in self._exempt):
-            message = f"exempt must be a list of whole paths, each with a slash in front, not {exempt!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"exempt must be a list of whole paths, each with a slash in front, not {exempt!r}"
+            )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate one request; a WebSocket is refused."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await decline_websocket(send)
+            await pass_lifespan(self.app, scope, receive, send)
             return
         scope, state = RequestState.seed(scope)
         state.connection = HTTPConnection(scope)

@@ -78,8 +78,7 @@ class OpaqueBearer(Lifecycle):
         cache_size: int = 1000,
     ) -> None:
         if seconds(accept_for, "accept_for") > _MAX_TTL or seconds(refuse_for, "refuse_for") > _MAX_TTL:
-            message = f"accept_for and refuse_for must be at most {_MAX_TTL} seconds"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"accept_for and refuse_for must be at most {_MAX_TTL} seconds")
         self._introspection = Introspection(
             url=introspection_url,
             client_id=client_id,

@@ -16,9 +16,9 @@ from chatkit_prod.asgi import (
     Receive,
     Scope,
     Send,
-    decline_websocket,
     header_values,
     is_token,
+    pass_lifespan,
     with_headers,
 )
 from chatkit_prod.errors import ConfigurationError, ForbiddenError, InvalidRequestError, RequestError
@@ -95,11 +95,8 @@ class OriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit or refuse one request; a WebSocket is refused."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, send)
-            return
         if scope["type"] != "http":
-            await decline_websocket(send)
+            await pass_lifespan(self.app, scope, receive, send)
             return
         scope, state = RequestState.seed(scope)
         try:

@@ -18,8 +18,7 @@ def scopes_of(scopes: Sequence[str]) -> frozenset[str]:
     found = listed(scopes, "required_scopes")
     for scope in found:
         if not _CHARACTERS.issuperset(scope):
-            message = f"required_scopes: {scope!r} is not a scope"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"required_scopes: {scope!r} is not a scope")
     return frozenset(found)
 
 

@@ -89,23 +89,24 @@ class SessionCookie:
         allowed_origins: Iterable[str] = (),
     ) -> None:
         if not is_token(cookie):
-            message = f"cookie must be the name of a cookie, not {cookie!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"cookie must be the name of a cookie, not {cookie!r}")
         keys = (issuer, subject_key, tenant_key, scopes_key)
         if not all(key is None or is_text(key) for key in keys):
-            message = "issuer, subject_key, tenant_key and scopes_key must be text, and not empty"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "issuer, subject_key, tenant_key and scopes_key must be text, and not empty"
+            )
         if sessions is None and not (issuer and subject_key):
-            message = "SessionCookie needs either sessions, or issuer and subject_key for Starlette's session"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "SessionCookie needs either sessions, or issuer and subject_key for Starlette's session"
+            )
         if sessions is not None and (isinstance(sessions, type) or not isinstance(sessions, SessionStore)):
-            message = (
+            raise ConfigurationError(
                 f"sessions must be a SessionStore, not {named(sessions)}: it has `async def load(session_id)`"
             )
-            raise ConfigurationError(message)
         if sessions is not None and (issuer or subject_key or tenant_key or scopes_key):
-            message = "issuer and the keys are for Starlette's session: sessions return a whole Principal"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                "issuer and the keys are for Starlette's session: sessions return a whole Principal"
+            )
         self._cookies = _cookies_named(cookie)
         self._sessions = sessions
         self._issuer = issuer or ""
@@ -188,11 +189,10 @@ class SessionCookie:
 
 def _require_session(scope: Scope) -> None:
     if not isinstance(scope.get("session"), Mapping):
-        message = (
+        raise ConfigurationError(
             "there is no session: put Starlette's SessionMiddleware in front, which needs itsdangerous"
             " (the extra `session`), or give SessionCookie(sessions=...)"
         )
-        raise ConfigurationError(message)
 
 
 def _cookies_named(name: str) -> re.Pattern[str]:
@@ -210,8 +210,7 @@ def _text(session: Mapping[str, Any], key: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        message = f"session[{key!r}] must be a text or a whole number"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"session[{key!r}] must be a text or a whole number")
     return str(value)
 
 
@@ -221,6 +220,5 @@ def _scopes(session: Mapping[str, Any], key: str) -> frozenset[str]:
         return frozenset()
     names: list[Any] = value.split() if isinstance(value, str) else value
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        message = f"session[{key!r}] must be a list of scopes, or one text with spaces"
-        raise ConfigurationError(message)
+        raise ConfigurationError(f"session[{key!r}] must be a list of scopes, or one text with spaces")
     return frozenset(names)

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-from chatkit_prod.operation import nesting
+from chatkit_prod.nesting import nests_deeper
 
 _MAX_DEPTH = 32
 
@@ -18,8 +18,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         ValueError: It is not JSON in UTF-8, not an object, names a member twice, holds `NaN` or half
             of a surrogate pair, or is nested more than 32 deep.
     """
-    brackets = data.count(b"{") + data.count(b"[")
-    if brackets > _MAX_DEPTH and nesting(data, _MAX_DEPTH) > _MAX_DEPTH:
+    if nests_deeper(data, _MAX_DEPTH):
         raise ValueError
     text = data.decode("utf-8")
     value = _DECODER.decode(text)

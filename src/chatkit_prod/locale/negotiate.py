@@ -35,15 +35,14 @@ class Negotiator:
 
     def __init__(self, supported: Sequence[str], *, default: str | None = None) -> None:
         if isinstance(supported, str) or not supported:
-            message = f"supported must be a list of at least one BCP 47 tag, not {supported!r}"
-            raise ConfigurationError(message)
+            raise ConfigurationError(
+                f"supported must be a list of at least one BCP 47 tag, not {supported!r}"
+            )
         for tag in supported:
             if not isinstance(tag, str) or not langcodes.tag_is_valid(tag):
-                message = f"{tag!r} is not a valid BCP 47 tag"
-                raise ConfigurationError(message)
+                raise ConfigurationError(f"{tag!r} is not a valid BCP 47 tag")
         if default is not None and default not in supported:
-            message = f"default {default!r} is not in supported"
-            raise ConfigurationError(message)
+            raise ConfigurationError(f"default {default!r} is not in supported")
         self._supported = tuple(supported)
         self._default = default if default is not None else self._supported[0]
         self._same_language = {_language(tag): tag for tag in reversed(self._supported)}

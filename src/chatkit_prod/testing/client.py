@@ -130,8 +130,7 @@ class EventStream:
         self._task = asyncio.ensure_future(app(scope, self._receive, self._send))
         head = await self._next()
         if head is None:
-            message = "the app ended without a response"
-            raise RuntimeError(message)
+            raise RuntimeError("the app ended without a response")
         self.status = head["status"]
         headers: dict[str, list[str]] = {}
         for name, value in head["headers"]:

@@ -43,8 +43,7 @@ class StoreContract:
     @pytest.fixture
     def store(self) -> Store[Any]:
         """Return an empty store."""
-        message = "override the fixture `store`"
-        raise NotImplementedError(message)
+        raise NotImplementedError("override the fixture `store`")
 
     @pytest.fixture
     def context(self) -> Any:

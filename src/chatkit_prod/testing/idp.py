@@ -90,5 +90,4 @@ def _generate(algorithm: str) -> RSAKey | ECKey | OKPKey:
         case "Ed25519":
             return OKPKey.generate_key("Ed25519", parameters)
         case _:
-            message = f"no key for {algorithm}"
-            raise ValueError(message)
+            raise ValueError(f"no key for {algorithm}")
