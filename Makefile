@@ -13,6 +13,9 @@ LOCKED   = $(PIP) --require-hashes --requirement
 EDITABLE = $(PIP) --no-deps --no-build-isolation --editable .
 # The browser of `make integration`; for another one: make CHROMIUM=/opt/chromium integration
 CHROMIUM ?= /usr/bin/chromium
+# Its PostgreSQL, the folder of initdb and postgres; for another one: make POSTGRES_BIN=/opt/postgresql/bin integration
+POSTGRES_BIN ?= $(shell for bin in "$$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do \
+                  if [ -x "$$bin/initdb" ] && [ -x "$$bin/postgres" ]; then echo "$$bin"; break; fi; done)
 PROVIDER := tests/integration/provider
 # Parallel checks do not mix their output, where this make can help it.
 ifneq ($(filter output-sync,$(.FEATURES)),)
@@ -22,7 +25,7 @@ endif
 CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check integration chromium bench docs lock format clean $(CHECKS)
+.PHONY: help demo test check integration chromium postgres bench docs lock format clean $(CHECKS)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +40,11 @@ test: $(VENV)/.test  ## run every test that needs Python alone
 	@echo "==> Setup took $(elapsed). Running the tests."
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium  ## run the example, then the tests against real parts
+integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium postgres  ## run the example, then the tests against real parts
 	@echo "==> Setup took $(elapsed). Running the support desk and every command that it prints."
 	@$(BIN)/python -m examples.support_desk --smoke
-	@echo "==> Running the tests against an OpenID provider on Node.js and $(CHROMIUM)"
-	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest tests/integration
+	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), and PostgreSQL of $(POSTGRES_BIN)"
+	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" $(BIN)/python -m pytest tests/integration
 
 bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
 	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
@@ -145,6 +148,16 @@ chromium:
 	fi; \
 	echo "==> Installing Debian's chromium (a minute)"; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends chromium >/dev/null
+
+# The cluster that Debian's package makes is not used: the tests make one of their own.
+postgres:
+	@test -x "$(POSTGRES_BIN)/initdb" && test -x "$(POSTGRES_BIN)/postgres" && exit; \
+	if [ -n "$(POSTGRES_BIN)" ] || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo "There is no PostgreSQL$(POSTGRES_BIN:%= in %). Install its server (Debian: apt-get install postgresql)," >&2; \
+	  echo "or name the folder of the one you have: make POSTGRES_BIN=/opt/postgresql/bin integration" >&2; exit 1; \
+	fi; \
+	echo "==> Installing Debian's postgresql (half a minute)"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null
 
 $(VENV)/.check: requirements/check.txt $(VENV)/.integration
 	@echo "==> Installing the checkers, pinned, into $(VENV) (a minute the first time)"

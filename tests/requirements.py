@@ -355,13 +355,23 @@ SECURITY = (
         "ACCESS-THREADS",
         guide(171),
         "Nobody reaches a thread of somebody else by any operation.",
-        open="access",
+        (
+            "tests/access/test_machine.py::test_nobody_reaches_what_is_anothers",
+            "tests/access/test_gate.py::test_foreign_and_absent_get_the_same_404_and_nothing_of_the_app_runs",
+            "tests/access/test_gate.py::test_ones_own_thread_is_no_way_to_what_is_anothers",
+            "tests/access/test_resources.py::test_every_operation_of_chatkit_has_a_need_and_no_other_has",
+        ),
     ),
     Requirement(
         "ACCESS-ATTACHMENTS",
         guide(171),
         "Nobody reaches an attachment of somebody else by any operation.",
-        open="access",
+        (
+            "tests/access/test_machine.py::test_nobody_reaches_what_is_anothers",
+            "tests/access/test_store.py::test_only_the_owners_bytes_are_deleted",
+            "tests/access/test_store.py::test_a_bound_attachment_stays_in_its_thread",
+            "tests/access/test_gate.py::test_an_attachment_of_another_thread_of_ones_own_cannot_be_sent_again",
+        ),
     ),
     Requirement(
         "SECRETS",
@@ -485,13 +495,20 @@ SECURITY = (
         "ACCESS-STORE",
         guide(223),
         "A store refuses what does not belong to the user of its context.",
-        open="access",
+        (
+            "tests/access/test_store.py::test_what_is_another_users_is_not_found",
+            "tests/access/test_store.py::test_foreign_and_absent_take_the_same_calls_of_the_inner_store",
+            "tests/access/test_store.py::test_whoever_has_no_principal_may_do_nothing",
+        ),
     ),
     Requirement(
         "ACCESS-TOOLS",
         guide(223),
         "A tool reaches only what belongs to the user of its context.",
-        open="access",
+        (
+            "tests/access/test_gate.py::test_what_a_tool_may_not_reach_is_not_found",
+            "tests/access/test_machine.py::test_nobody_reaches_what_is_anothers",
+        ),
     ),
 )
 

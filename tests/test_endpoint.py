@@ -5,13 +5,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from chatkit.store import NotFoundError
+from chatkit.errors import CustomStreamError
+from chatkit.store import NotFoundError, Store
 from starlette.exceptions import HTTPException
 
 from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestContext, RequestState
 from chatkit_prod.asgi import Message
 from chatkit_prod.errors import ForbiddenError
 from chatkit_prod.layer import Layer
+from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore, one_of_each
 from tests.servers import (
     JSON,
@@ -201,3 +203,121 @@ def test_an_option_that_does_not_exist_is_named_when_the_app_is_built() -> None:
     options: dict[str, Any] = {"max_body_byte": 1}
     with pytest.raises(ConfigurationError, match="there is no option max_body_byte"):
         ChatKitEndpoint(ScriptedServer(hello), **options)
+
+
+# ------------------------------------------------------------------------------------------------ the gate
+
+
+class GatedStore(DelegatingStore[Any]):
+    """A store with a gate that notes when it is asked, and refuses on demand.
+
+    Args:
+        notes: Where to.
+        refusal: What the gate raises, if anything.
+    """
+
+    def __init__(self, notes: list[str], refusal: Exception | None) -> None:
+        super().__init__(MemoryStore())
+        self._notes = notes
+        self._refusal = refusal
+
+    @property
+    def gate(self) -> "GatedStore":
+        return self
+
+    async def admit(self, state: RequestState, context: Any, /) -> None:
+        assert RequestState.current() is state
+        self._notes.append(f"gate: {state.operation.name} for {context}")
+        if self._refusal is not None:
+            raise self._refusal
+
+
+class NotingServer(ScriptedServer):
+    """Notes when it runs.
+
+    Args:
+        notes: Where to.
+        store: Where it keeps threads.
+    """
+
+    def __init__(self, notes: list[str], store: Store[Any]) -> None:
+        super().__init__(hello, store)
+        self._notes = notes
+
+    async def process(self, request: Any, context: Any) -> Any:
+        self._notes.append("server")
+        return await super().process(request, context)
+
+
+def _gated(notes: list[str], refusal: Exception | None = None) -> ChatKitEndpoint[str]:
+    store = DelegatingStore(GatedStore(notes, refusal))
+    return ChatKitEndpoint(NotingServer(notes, store), context_factory=lambda state: state.principal.subject)
+
+
+GATED = pytest.mark.parametrize(
+    ("body", "name"), [(CREATE, "threads.create"), (LIST, "threads.list")], ids=["stream", "json"]
+)
+
+
+@GATED
+@bounded
+async def test_the_gate_of_the_store_is_asked_before_the_server_runs(body: bytes, name: str) -> None:
+    notes: list[str] = []
+    scope, state = signed_in_scope()
+    wire = await Wire(body).request(_gated(notes), scope)
+    assert (wire.status, state.outcome) == (200, "completed")
+    assert notes == [f"gate: {name} for user_1", "server"]
+    assert RequestState.current() is None
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ForbiddenError(), 403),
+        (NotFoundError("thr_1 of bob"), 404),
+        (HTTPException(429, headers={"retry-after": "5"}), 429),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@GATED
+@bounded
+async def test_what_the_gate_refuses_never_reaches_the_server(
+    body: bytes, name: str, error: Exception, status: int
+) -> None:
+    notes: list[str] = []
+    scope, state = signed_in_scope()
+    wire = await Wire(body).request(_gated(notes, error), scope)
+    assert wire.status == wire.json["status"] == status
+    assert b"bob" not in wire.body
+    assert notes == [f"gate: {name} for user_1"]
+    assert state.outcome == "refused"
+
+
+@pytest.mark.parametrize(
+    "error", [CustomStreamError("Revenez demain."), ValueError("what a person wrote")], ids=["custom", "any"]
+)
+@bounded
+async def test_what_else_a_gate_raises_is_an_event_of_a_stream_and_a_problem_of_everything_else(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    custom = isinstance(error, CustomStreamError)
+    notes: list[str] = []
+    scope, state = signed_in_scope()
+    stream = await Wire(CREATE).request(_gated(notes, error), scope)
+    assert (stream.status, stream.types) == (200, ["error"])
+    assert state.outcome == "error"
+    scope, _ = signed_in_scope()
+    answer = await Wire(LIST).request(_gated(notes, error), scope)
+    assert answer.status == (400 if custom else 500)
+    if custom:
+        assert stream.events[0]["message"] == answer.json["message"] == "Revenez demain."
+    assert "what a person wrote" not in caplog.text + (stream.body + answer.body).decode()
+    assert "server" not in notes
+
+
+@bounded
+async def test_what_is_no_request_never_reaches_the_gate() -> None:
+    notes: list[str] = []
+    for body in (b"{", CREATE + b" " * 5_000_000):
+        assert (await Wire(body).request(_gated(notes))).status in (400, 413)
+    assert notes == []

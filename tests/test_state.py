@@ -1,8 +1,12 @@
 """One object holds what the layers know, and does not answer for a layer that is missing."""
 
+import asyncio
+import contextvars
 import copy
+from collections.abc import Callable
 from typing import Any
 
+import anyio.to_thread
 import pytest
 from starlette.requests import Request
 
@@ -90,3 +94,104 @@ def test_a_failure_is_noted_by_its_type_alone() -> None:
 def test_without_a_catalog_texts_stay_as_they_are() -> None:
     _, state = RequestState.seed(http_scope())
     assert state.translations.gettext("Sign in to continue.") == "Sign in to continue."
+
+
+def test_what_a_concern_remembers_of_one_request_is_not_there_in_another() -> None:
+    (_, one), (_, other) = RequestState.seed(http_scope()), RequestState.seed(http_scope())
+    one.remembered["key"] = "value"
+    assert other.remembered == {}
+
+
+# ------------------------------------------------------------------------------------------------ the current request
+
+
+def test_outside_of_a_request_there_is_no_current_one() -> None:
+    RequestState.seed(http_scope())
+    assert RequestState.current() is None
+
+
+def test_requests_nest_and_each_gives_way_to_the_one_around_it() -> None:
+    (_, outer), (_, inner) = RequestState.seed(http_scope()), RequestState.seed(http_scope())
+    with outer.as_current():
+        assert RequestState.current() is outer
+        with inner.as_current(), inner.as_current():
+            assert RequestState.current() is inner
+        assert RequestState.current() is outer
+    assert RequestState.current() is None
+
+
+@pytest.mark.parametrize("error", [ValueError(), asyncio.CancelledError(), KeyboardInterrupt()], ids=repr)
+def test_an_exception_ends_a_request_as_well(error: BaseException) -> None:
+    _, state = RequestState.seed(http_scope())
+    with pytest.raises(type(error)) as raised, state.as_current():
+        raise error
+    assert raised.value is error
+    assert RequestState.current() is None
+
+
+async def _here() -> RequestState | None:
+    return RequestState.current()
+
+
+async def _in_a_task() -> RequestState | None:
+    return await asyncio.create_task(_here())
+
+
+async def _in_a_task_of_a_task() -> RequestState | None:
+    return await asyncio.create_task(_in_a_task())
+
+
+async def _in_a_thread() -> RequestState | None:
+    return await asyncio.to_thread(RequestState.current)
+
+
+async def _in_a_thread_of_anyio() -> RequestState | None:
+    return await anyio.to_thread.run_sync(RequestState.current)
+
+
+async def _in_a_callback() -> RequestState | None:
+    found: asyncio.Future[RequestState | None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: found.set_result(RequestState.current()))
+    return await found
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "look",
+    [_here, _in_a_task, _in_a_task_of_a_task, _in_a_thread, _in_a_thread_of_anyio, _in_a_callback],
+    ids=lambda look: look.__name__.strip("_").replace("_", " "),
+)
+async def test_whatever_a_request_starts_runs_for_it_and_nothing_else_does(look: Callable[[], Any]) -> None:
+    _, state = RequestState.seed(http_scope())
+    with state.as_current():
+        assert await look() is state
+        assert contextvars.Context().run(RequestState.current) is None
+    assert await look() is None
+
+
+@pytest.mark.anyio
+async def test_a_task_that_outlives_its_request_runs_for_none() -> None:
+    async def later() -> tuple[RequestState | None, bool]:
+        await over.wait()
+        return RequestState.current(), RequestState.has_begun_this()
+
+    _, state = RequestState.seed(http_scope())
+    over = asyncio.Event()
+    with state.as_current():
+        state.remembered["key"] = "value"
+        task = asyncio.create_task(later())
+    over.set()
+    assert await task == (None, True)
+    assert (state.is_over, state.remembered) == (True, {})
+    assert RequestState.has_begun_this() is False
+
+
+@pytest.mark.anyio
+async def test_requests_at_the_same_time_do_not_see_each_other() -> None:
+    async def answer() -> bool:
+        _, state = RequestState.seed(http_scope())
+        with state.as_current():
+            await asyncio.sleep(0)
+            return RequestState.current() is state
+
+    assert all(await asyncio.gather(*(answer() for _ in range(10))))

@@ -1,4 +1,4 @@
-"""A help desk behind every layer. Read in this order: app, server, tools, store; then the rest.
+"""A help desk behind every layer. Read in this order: app, server, tools; then the rest.
 
 python -m examples.support_desk
 """

@@ -10,12 +10,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from chatkit_prod import close_streams, harden
+from chatkit_prod.access import OwnerOnly
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.testing import LocalIdentityProvider
+from examples.stores.sqlite import SQLiteStore
 
 from .model import choose_model
 from .server import SupportDesk
-from .store import SQLiteStore
 from .texts import TEXTS
 
 identity_provider = LocalIdentityProvider(algorithm="ES256")
@@ -44,6 +45,7 @@ def create_app(database: Path, *, model: Model | None) -> Starlette:
             audience=identity_provider.audience,
             jwks=identity_provider.jwks,
         ),
+        access=OwnerOnly(),
         locales=list(TEXTS),
     )
     return Starlette(

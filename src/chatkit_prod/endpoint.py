@@ -1,9 +1,9 @@
 """The path of a request, from its body to its answer. Read this file first.
 
-    body.py ─→ operation.py ─→ context.py ─→ dispatch.py ─→ the app's server
-                                                              │
-    JSON ←────────────────────────────────────────────────────┤
-    SSE  ←── sse.py ←── driver.py ←── events ←────────────────┘
+    body.py ─→ operation.py ─→ context.py ─→ gate.py ─→ dispatch.py ─→ the app's server
+                                                                         │
+    JSON ←───────────────────────────────────────────────────────────────┤
+    SSE  ←── sse.py ←── driver.py ←── events ←───────────────────────────┘
 
 `exchange.py` walks this path, for `ChatKitEndpoint` below and for `ChatKitResponse` in `response.py`.
 """
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar, Unpack, cast, overload
 from chatkit.server import ChatKitServer
 from starlette.requests import ClientDisconnect, Request
 
-from .asgi import ASGIApp, Receive, Scope, Send, decline
+from .asgi import Receive, Scope, Send, decline
 from .context import ContextFactory, RequestContext
 from .errors import MethodNotAllowedError, RequestError
 from .exchange import EndpointOptions, Exchange
@@ -80,13 +80,11 @@ class ChatKitEndpoint(Generic[TContext]):
                 raise MethodNotAllowedError
             operation = await self._exchange.read(request, state)
         except RequestError as refusal:
-            response: ASGIApp = refuse(refusal, state)
+            await refuse(refusal, state)(scope, receive, send)
         except ClientDisconnect:
             state.outcome = "cancelled"
-            return
         else:
-            response = await self._exchange.answer(operation, self._context, state)
-        await response(scope, receive, send)
+            await self._exchange.answer(operation, self._context, state)(scope, receive, send)
 
     async def _context(self, state: RequestState) -> TContext:
         context = self._context_factory(state)

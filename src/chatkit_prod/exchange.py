@@ -27,6 +27,7 @@ from .options import boolean, named, seconds
 from .refusal import refuse, refuse_stream, stream_headers
 from .sse import created_thread, without_hidden_update
 from .state import RequestState
+from .store import gate_of
 
 TContext = TypeVar("TContext")
 
@@ -77,8 +78,7 @@ class Exchange(Generic[TContext]):
     """
 
     def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
-        if not isinstance(server, ChatKitServer):
-            raise ConfigurationError(f"server must be a ChatKitServer, not {named(server)}")
+        require_server(server)
         limits = dict(options)
         self.end_at_expiry = boolean(limits.pop("end_at_expiry", True), "end_at_expiry")
         self.keep_alive = seconds(limits.pop("keep_alive", 15.0), "keep_alive")
@@ -103,18 +103,27 @@ class Exchange(Generic[TContext]):
         state.operation = operation = parse(body, self._limits)
         return operation
 
-    async def answer(
-        self, operation: Operation, context_of: ContextOf[TContext], state: RequestState
-    ) -> ASGIApp:
-        """Hand a validated request to the server, and return what sends its answer.
+    def answer(self, operation: Operation, context_of: ContextOf[TContext], state: RequestState) -> ASGIApp:
+        """Return what hands a validated request to the server, and sends its answer.
 
         Args:
             operation: The request.
             context_of: Makes the server's context; what it raises is treated as if the server had.
-            state: Gets the outcome.
+            state: Gets the outcome; the current one meanwhile.
         """
+
+        async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+            with state.as_current():
+                answer = await self._answer(operation, context_of, state)
+                await answer(scope, receive, send)
+
+        return respond
+
+    async def _answer(
+        self, operation: Operation, context_of: ContextOf[TContext], state: RequestState
+    ) -> ASGIApp:
         try:
-            context = await context_of(state)
+            context = await self._admitted(context_of, state)
             if operation.streaming:
                 events = await self._dispatch.events(operation, context)
                 return _EventStream(self, operation, events, context, state)
@@ -123,6 +132,24 @@ class Exchange(Generic[TContext]):
             return refuse_stream(error, state) if operation.streaming else refuse(error, state)
         state.outcome = "completed"
         return _JSONAnswer(answer, state)
+
+    async def _admitted(self, context_of: ContextOf[TContext], state: RequestState) -> TContext:
+        """Return the context of a request that may go on."""
+        context = await context_of(state)
+        gate = gate_of(self.server.store)
+        if gate is not None:
+            await gate.admit(state, context)
+        return context
+
+
+def require_server(server: object) -> None:
+    """Check that an app has passed its server.
+
+    Raises:
+        ConfigurationError: It is something else, such as its class.
+    """
+    if not isinstance(server, ChatKitServer):
+        raise ConfigurationError(f"server must be a ChatKitServer, not {named(server)}")
 
 
 class _JSONAnswer:

@@ -50,15 +50,11 @@ class ChatKitResponse(Response):
         async def given(_: RequestState) -> TContext:
             return context
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await exchange.answer(operation, given, state)
-            await response(scope, receive, send)
-
         try:
             operation = await exchange.read(request, state)
         except RequestError as refusal:
             return cls(refuse(refusal, state))
-        return cls(answer)
+        return cls(exchange.answer(operation, given, state))
 
     def __init__(self, answer: ASGIApp) -> None:
         super().__init__()

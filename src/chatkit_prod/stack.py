@@ -1,6 +1,8 @@
 """All layers in their order around one server.
 
-tracing → origin → auth → locale → endpoint → the app's server
+tracing → origin → auth → locale → endpoint → gate → the app's server
+↓
+guarded stores → the app's own
 """
 
 import logging
@@ -12,12 +14,14 @@ from opentelemetry.trace import TracerProvider
 from starlette.authentication import AuthenticationBackend
 from starlette.requests import HTTPConnection
 
+from .access import AccessPolicy, OwnershipAttachmentStore, OwnershipStore
+from .access.store import guarded_store
 from .asgi import ASGIApp
 from .auth import Authenticator, AuthMiddleware, OriginMiddleware
 from .context import ContextFactory, RequestContext
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
-from .exchange import EndpointOptions
+from .exchange import EndpointOptions, require_server
 from .locale import LocaleMiddleware
 from .options import listed
 from .pii import RedactingFilter
@@ -36,6 +40,7 @@ def harden(
     server: ChatKitServer[RequestContext],
     *,
     auth: Authenticator | AuthenticationBackend | None,
+    access: AccessPolicy | None = ...,
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
     allowed_headers: Iterable[str] = ...,
@@ -54,6 +59,7 @@ def harden(
     *,
     auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[TContext],
+    access: AccessPolicy | None = ...,
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
     allowed_headers: Iterable[str] = ...,
@@ -71,6 +77,7 @@ def harden(
     *,
     auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[Any] = RequestContext.of,
+    access: AccessPolicy | None = None,
     allowed_origins: Iterable[str] = (),
     allowed_hosts: Iterable[str] = (),
     allowed_headers: Iterable[str] = (),
@@ -87,6 +94,8 @@ def harden(
         server: The app's server.
         auth: Finds out who is asking. None is refused unless `insecure` is written out.
         context_factory: Maps the state of a request to the server's context; may be `async`.
+        access: Decides who reaches which threads and attachments, such as `OwnerOnly()`. None leaves it to
+            the app's own store and server.
         allowed_origins: The origins of the pages that may ask, such as `https://app.example.com`, or
             the `DomainKeys` of their hostnames; beside them only pages of the endpoint's own host.
         allowed_hosts: The names that this service goes by; empty if the server checks `Host`.
@@ -99,10 +108,11 @@ def harden(
         options: Limits and times of the endpoint, see `EndpointOptions`.
 
     Raises:
-        ConfigurationError: There is no `auth`, or `insecure` beside it, or an option of a layer is wrong.
+        ConfigurationError: There is no `auth`, or `insecure` beside it, or an option of a layer is wrong, or
+            the server's stores are guarded by another policy already.
 
     Sets:
-        A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
+        With `access`: `server.store` and `server.attachment_store` to guarded ones around them. A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
         raise ConfigurationError(
@@ -112,6 +122,8 @@ def harden(
         raise ConfigurationError("insecure=True lets everybody in: leave it out, there is an authenticator")
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
+    if access is not None:
+        _guard_stores(server, access)
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
     authenticator = _Anybody(required_scopes) if auth is None else auth
@@ -124,6 +136,19 @@ def harden(
     )
     _redact_logs()
     return TracingMiddleware(guarded, tracer_provider=tracer_provider)
+
+
+def _guard_stores(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
+    """Put guarded stores in front of a server's own, unless it has them already."""
+    require_server(server)
+    store = guarded_store(server.store)
+    if store is None:
+        store = server.store = OwnershipStore(server.store, policy=policy)
+    elif store.guard.policy is not policy:
+        raise ConfigurationError("this server is guarded by another policy already: pass the same object")
+    files = server.attachment_store
+    if files is not None and not isinstance(files, OwnershipAttachmentStore):
+        server.attachment_store = OwnershipAttachmentStore(files, store=store)
 
 
 class _Anybody:

@@ -1,6 +1,9 @@
 """What the layers know about one request."""
 
 import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from gettext import NullTranslations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -43,6 +46,8 @@ class RequestState:
         thread_id: The thread that the request names, or the one that it made.
         outcome: How the request ended; None while it runs.
         error_type: The type of the exception behind the outcome `error`, for telemetry.
+        is_over: Whether the endpoint has answered.
+        remembered: What a concern has found out and need not ask again, each under a key of its own.
     """
 
     __slots__ = (
@@ -51,8 +56,10 @@ class RequestState:
         "_principal",
         "connection",
         "error_type",
+        "is_over",
         "origin",
         "outcome",
+        "remembered",
         "request_id",
         "thread_id",
         "translations",
@@ -66,6 +73,8 @@ class RequestState:
         self.thread_id: str | None = None
         self.outcome: Outcome | None = None
         self.error_type: str | None = None
+        self.remembered: dict[object, Any] = {}
+        self.is_over = False
         self._principal: Principal | None = None
         self._locale: str | None = None
         self._operation: Operation | None = None
@@ -83,6 +92,32 @@ class RequestState:
             return scope, state
         state = cls(HTTPConnection(scope))
         return {**scope, "state": {**shared, "chatkit": state}}, state
+
+    @staticmethod
+    def current() -> "RequestState | None":
+        """Return the state of the request that is being answered; None outside of its endpoint.
+
+        Its tasks know it until it is over, and so do the threads of `asyncio.to_thread` and AnyIO; other
+        threads do not.
+        """
+        state = _current.get()
+        return None if state is None or state.is_over else state
+
+    @staticmethod
+    def has_begun_this() -> bool:
+        """Tell whether this code runs for a request, or was begun by one that is over."""
+        return _current.get() is not None
+
+    @contextmanager
+    def as_current(self) -> Generator[None]:
+        """Make this the current request for the length of a block; then it is over, also for what it has begun."""
+        token = _current.set(self)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            self.is_over = True
+            self.remembered.clear()
 
     @property
     def principal(self) -> "Principal":
@@ -132,6 +167,9 @@ class RequestState:
         """Note that an exception decided the outcome."""
         self.outcome = "error"
         self.error_type = type(error).__qualname__
+
+
+_current: ContextVar[RequestState | None] = ContextVar("chatkit_prod.request", default=None)
 
 
 def _set_by(value: T | None, layer: str, name: str) -> T:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from chatkit.store import AttachmentStore, Store, StoreItemType, default_generate_id
 from chatkit.types import Attachment, AttachmentCreateParams, Page, ThreadItem, ThreadMetadata
 
+from .gate import Gate
+
 TContext = TypeVar("TContext")
 
 
@@ -22,6 +24,11 @@ class DelegatingStore(Store[TContext]):
 
     def __init__(self, inner: Store[TContext]) -> None:
         self.inner = inner
+
+    @property
+    def gate(self) -> Gate | None:
+        """What an endpoint of this store asks before its server runs: the gate of the inner store, if it has one."""
+        return gate_of(self.inner)
 
     def generate_thread_id(self, context: TContext) -> str:
         """Return a new thread id, as the inner store makes them."""
@@ -94,6 +101,11 @@ class DelegatingStore(Store[TContext]):
     async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete an item."""
         await self.inner.delete_thread_item(thread_id, item_id, context)
+
+
+def gate_of(store: Store[Any]) -> Gate | None:
+    """Return what stands in front of a store; None for an app's own."""
+    return store.gate if isinstance(store, DelegatingStore) else None
 
 
 class DelegatingAttachmentStore(AttachmentStore[TContext]):

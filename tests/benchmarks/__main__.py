@@ -1,7 +1,7 @@
 """What the layers cost, side by side with the handler of ChatKit's guide: `make bench`.
 
 CPU time per request in one process, the same server and store behind each, no socket in between;
-medians of paired rounds. With `--readme` the table also replaces the one in README.md.
+medians of paired rounds. With `--write` the tables also replace those in README.md and in the docs.
 """
 
 import argparse
@@ -16,14 +16,16 @@ from pathlib import Path
 from chatkit.types import StreamingReq
 from pydantic import TypeAdapter
 
-from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.testing import chatkit_request, user_message
 
+from . import access
 from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
-from .measure import Batch, Request, paired, ratio
+from .measure import Batch, Request, batch, paired, ratio
 from .tokens import cached, uncached
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+ACCESS = ROOT / "docs/how-to/access.md"
 DELTAS = 200
 LONG_DELTAS = 2200
 
@@ -51,16 +53,6 @@ class Row:
         return f"| {self.case} | {self.value:.3g}{self.unit} | {sign} {self.limit:g}{self.unit} |"
 
 
-def batch(request: Request, app: ASGIApp, server: BenchServer, *, size: int, first: bool = False) -> Batch:
-    """Return a batch of `size` requests, whose figure is their median."""
-
-    async def run() -> float:
-        await server.reset()
-        return statistics.median([await request.send(app, until_first_event=first) for _ in range(size)])
-
-    return run
-
-
 def generator(server: BenchServer) -> Batch:
     """Return a batch that only iterates what the server's `process` returns."""
 
@@ -70,7 +62,7 @@ def generator(server: BenchServer) -> Batch:
         async for _ in server._process_streaming(request, None):
             pass
 
-    return batch(Request(SEND, {}), nothing, server, size=3)
+    return batch(Request(SEND, {}), nothing, server.reset, size=3)
 
 
 async def rows(rounds: int) -> list[Row]:
@@ -88,22 +80,22 @@ async def rows(rounds: int) -> list[Row]:
 
     lists = await paired(
         {
-            name: batch(list_threads, app, server, size=10 if name == "bare" else 100)
+            name: batch(list_threads, app, server.reset, size=10 if name == "bare" else 100)
             for name, app in apps.items()
         },
         rounds=rounds,
     )
     streams = await paired(
-        {name: batch(send_message, app, server, size=3) for name, app in apps.items()}, rounds=rounds
+        {name: batch(send_message, app, server.reset, size=3) for name, app in apps.items()}, rounds=rounds
     )
     firsts = await paired(
-        {name: batch(send_message, app, server, size=3, first=True) for name, app in apps.items()},
+        {name: batch(send_message, app, server.reset, size=3, first=True) for name, app in apps.items()},
         rounds=rounds,
     )
     lengths = await paired(
         {
-            "short": batch(send_message, apps["hardened"], server, size=3),
-            "long": batch(send_message, hardened(long_server), long_server, size=3),
+            "short": batch(send_message, apps["hardened"], server.reset, size=3),
+            "long": batch(send_message, hardened(long_server), long_server.reset, size=3),
             "short, generator": generator(server),
             "long, generator": generator(long_server),
         },
@@ -115,6 +107,7 @@ async def rows(rounds: int) -> list[Row]:
     )
     uncached_tokens = await uncached(rounds)
     known_token, middleware = await cached(rounds)
+    guarded_read, guarded_stream = await access.ratios(headers, rounds, DELTAS)
     return [
         Row("`threads.list`, `ChatKitEndpoint` alone", ratio(lists, "alone", "bare"), 0.02),
         Row(
@@ -132,6 +125,9 @@ async def rows(rounds: int) -> list[Row]:
         ),
         Row("a known token, verified", known_token * 1e6, 4, " µs"),
         Row("a known token, the whole `AuthMiddleware`", middleware * 1e6, 15, " µs"),
+        Row("`threads.get_by_id` with `access=`, against without", guarded_read, 1.1),
+        Row("a 200-delta stream with `access=`, against without", guarded_stream, 1.02),
+        Row("calls of the app's store in either, more than without", await access.further_calls(headers), 1),
     ]
 
 
@@ -145,18 +141,26 @@ def table(found: list[Row]) -> str:
     return f"{head}\n{lines}\n\nPython {platform.python_version()}, {packages}."
 
 
+def write(page: Path, marker: str, text: str) -> None:
+    """Replace what stands between two markers of a page."""
+    marked = re.compile(rf"(?<=<!-- {marker}:start -->\n).*?(?=<!-- {marker}:end -->)", re.DOTALL)
+    page.write_text(marked.sub(lambda _: f"\n{text}\n\n", page.read_text("utf-8")), "utf-8")
+
+
 def main() -> None:
-    """Print the table; exit with 1 when a figure is over its limit."""
+    """Print the tables; exit with 1 when a figure is over its limit."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=31, help="paired rounds; the medians of them count")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables into README.md and the page on access"
+    )
     options = parser.parse_args()
     found = asyncio.run(rows(options.rounds))
-    text = table(found)
-    print(text)
-    if options.readme:
-        marked = re.compile(r"(?<=<!-- bench:start -->\n).*?(?=<!-- bench:end -->)", re.DOTALL)
-        README.write_text(marked.sub(lambda _: f"\n{text}\n\n", README.read_text("utf-8")), "utf-8")
+    walks = access.table(asyncio.run(access.walks()))
+    print(f"{table(found)}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}")
+    if options.write:
+        write(README, "bench", table(found))
+        write(ACCESS, "bench", walks)
     if not all(row.holds for row in found):
         raise SystemExit(1)
 

@@ -5,26 +5,33 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from chatkit.server import ChatKitServer, StreamingResult
+from chatkit.store import Store
 from chatkit.types import (
+    AssistantMessageContent,
     AssistantMessageContentPartTextDelta,
     AssistantMessageItem,
+    InferenceOptions,
     ThreadItemAddedEvent,
     ThreadItemDoneEvent,
     ThreadItemUpdatedEvent,
     ThreadMetadata,
     ThreadStreamEvent,
     UserMessageItem,
+    UserMessageTextContent,
 )
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace import TracerProvider
 
 from chatkit_prod import ChatKitEndpoint, harden
+from chatkit_prod.access import AccessPolicy, Owner, stamped
 from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.testing import LocalIdentityProvider, MemoryStore
 
-THREAD = ThreadMetadata(id="thr_bench", created_at=datetime(2026, 1, 1, tzinfo=UTC))
+OWNER = Owner(issuer="https://idp.localhost", subject="user")
+THREAD = stamped(ThreadMetadata(id="thr_bench", created_at=datetime(2026, 1, 1, tzinfo=UTC)), OWNER)
+TURNS = 10  # a question and an answer each: the first page that ChatKit loads of a thread
 OTHER_EVENTS = 5  # the user's message, the options, the item added, the item done, and the end
 
 identity_provider = LocalIdentityProvider()
@@ -35,11 +42,12 @@ class BenchServer(ChatKitServer[Any]):
 
     Args:
         deltas: How many.
+        store: Where it keeps its one thread; in memory by default.
     """
 
-    def __init__(self, deltas: int) -> None:
-        self.memory = MemoryStore()
-        super().__init__(self.memory)
+    def __init__(self, deltas: int, *, store: Store[Any] | None = None) -> None:
+        self.inner = store or MemoryStore()
+        super().__init__(self.inner)
         self._deltas = deltas
 
     async def respond(
@@ -55,9 +63,29 @@ class BenchServer(ChatKitServer[Any]):
         yield ThreadItemDoneEvent(item=item)
 
     async def reset(self) -> None:
-        """Leave one empty thread in the store."""
-        await self.memory.delete_thread(THREAD.id, None)
-        await self.memory.save_thread(THREAD, None)
+        """Leave one thread in the store, with ten questions and their answers."""
+        await self.inner.delete_thread(THREAD.id, None)
+        await self.inner.save_thread(THREAD, None)
+        for number in range(TURNS):
+            for item in _turn(number):
+                await self.inner.add_thread_item(THREAD.id, item, None)
+
+
+def _turn(number: int) -> tuple[UserMessageItem, AssistantMessageItem]:
+    question = UserMessageItem(
+        id=f"msg_{number}_question",
+        thread_id=THREAD.id,
+        created_at=THREAD.created_at,
+        content=[UserMessageTextContent(text="How do I reset my password?")],
+        inference_options=InferenceOptions(),
+    )
+    answer = AssistantMessageItem(
+        id=f"msg_{number}_answer",
+        thread_id=THREAD.id,
+        created_at=THREAD.created_at,
+        content=[AssistantMessageContent(text="Open the settings, and choose another one.")],
+    )
+    return question, answer
 
 
 def bare(server: ChatKitServer[Any]) -> ASGIApp:
@@ -87,11 +115,12 @@ def alone(server: ChatKitServer[Any]) -> ASGIApp:
     return ChatKitEndpoint(server)
 
 
-def hardened(server: ChatKitServer[Any]) -> ASGIApp:
+def hardened(server: ChatKitServer[Any], *, access: AccessPolicy | None = None) -> ASGIApp:
     """Return the endpoint with all layers, an RS256 token, three languages, and spans that are recorded."""
     return harden(
         server,
         auth=JWTBearer(issuer=identity_provider.issuer, audience="chatkit", jwks=identity_provider.jwks),
+        access=access,
         locales=["en", "fr", "de"],
         tracer_provider=TracerProvider(),
     )

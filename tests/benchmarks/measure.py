@@ -70,6 +70,31 @@ class Request:
         return (first if until_first_event else time.process_time()) - started
 
 
+def batch(
+    request: Request,
+    app: ASGIApp,
+    reset: Callable[[], Awaitable[None]],
+    *,
+    size: int,
+    first: bool = False,
+) -> Batch:
+    """Return a batch of `size` requests, whose figure is their median.
+
+    Args:
+        request: Sent again and again.
+        app: Answers it.
+        reset: Awaited before each batch.
+        size: How many requests.
+        first: Whether only the time until the first event counts.
+    """
+
+    async def run() -> float:
+        await reset()
+        return statistics.median([await request.send(app, until_first_event=first) for _ in range(size)])
+
+    return run
+
+
 async def paired(batches: Mapping[str, Batch], *, rounds: int) -> dict[str, list[float]]:
     """Run the batches in turn, round by round, so that a drift of the machine meets them all.
 

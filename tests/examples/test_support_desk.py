@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,25 +14,19 @@ from typing import Any
 import pytest
 from agents.tool_context import ToolContext
 from chatkit.agents import AgentContext
-from chatkit.store import NotFoundError, Store
-from chatkit.types import (
-    AssistantMessageContent,
-    AssistantMessageItem,
-    FileAttachment,
-    ThreadMetadata,
-)
+from chatkit.types import AssistantMessageItem, ThreadMetadata
 
 from chatkit_prod import Principal, RequestContext, harden
+from chatkit_prod.access import OwnerOnly
 from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.testing import ChatKitClient, LocalIdentityProvider, chatkit_request, user_message
-from chatkit_prod.testing.contract import StoreContract
+from examples.stores.sqlite import SQLiteStore
 from examples.support_desk import smoke, tour
 from examples.support_desk.__main__ import take_tour
 from examples.support_desk.lines import LINES
 from examples.support_desk.model import ScriptedModel, choose_model
 from examples.support_desk.server import SupportDesk
-from examples.support_desk.store import SQLiteStore
 from examples.support_desk.texts import TEXTS
 from examples.support_desk.tools import DeskContext, look_up_order, open_ticket
 
@@ -42,11 +36,7 @@ PROVIDER = LocalIdentityProvider(algorithm="ES256")
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - ChatKit's own times are naive
 
 
-def of_user(subject: str, *, issuer: str = PROVIDER.issuer, tenant: str | None = None) -> RequestContext:
-    return RequestContext(principal=Principal(issuer=issuer, subject=subject, tenant=tenant), locale="en")
-
-
-ALICE = of_user("alice")
+ALICE = RequestContext(principal=Principal(issuer=PROVIDER.issuer, subject="alice"), locale="en")
 
 
 @pytest.fixture
@@ -60,6 +50,7 @@ def app(store: SQLiteStore) -> ASGIApp:
     return harden(
         SupportDesk(store, model=ScriptedModel(pause=0.001)),
         auth=JWTBearer(issuer=PROVIDER.issuer, audience=PROVIDER.audience, jwks=PROVIDER.jwks),
+        access=OwnerOnly(),
         locales=list(TEXTS),
     )
 
@@ -79,121 +70,6 @@ def words(events: list[Any]) -> str:
     items = [event["item"] for event in events if event["type"] == "thread.item.done"]
     text: str = items[-1]["content"][0]["text"]
     return text
-
-
-class TestSQLiteStore(StoreContract):
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncGenerator[Store[RequestContext]]:
-        async with SQLiteStore(tmp_path / "contract.sqlite3") as opened:
-            yield opened
-
-    @pytest.fixture
-    def context(self) -> RequestContext:
-        return ALICE
-
-
-def a_thread(thread_id: str = "thr_1", title: str = "hers") -> ThreadMetadata:
-    return ThreadMetadata(id=thread_id, created_at=NOW, title=title)
-
-
-def a_message(text: str, item_id: str = "msg_1", thread_id: str = "thr_1") -> AssistantMessageItem:
-    return AssistantMessageItem(
-        id=item_id, thread_id=thread_id, created_at=NOW, content=[AssistantMessageContent(text=text)]
-    )
-
-
-def an_attachment(name: str) -> FileAttachment:
-    return FileAttachment(id="atc_1", name=name, mime_type="text/plain")
-
-
-REFUSED: dict[str, Callable[[SQLiteStore, RequestContext], Awaitable[Any]]] = {
-    "load_thread": lambda store, who: store.load_thread("thr_1", who),
-    "save_thread": lambda store, who: store.save_thread(a_thread(title="stolen"), who),
-    "load_threads after": lambda store, who: store.load_threads(10, "thr_1", "desc", who),
-    "load_thread_items": lambda store, who: store.load_thread_items("thr_1", None, 10, "asc", who),
-    "load_thread_items after": lambda store, who: store.load_thread_items("thr_1", "msg_1", 10, "asc", who),
-    "add_thread_item": lambda store, who: store.add_thread_item("thr_1", a_message("forged", "msg_2"), who),
-    "save_item": lambda store, who: store.save_item("thr_1", a_message("forged"), who),
-    "load_item": lambda store, who: store.load_item("thr_1", "msg_1", who),
-    "save_attachment": lambda store, who: store.save_attachment(an_attachment("stolen"), who),
-    "load_attachment": lambda store, who: store.load_attachment("atc_1", who),
-}
-
-STRANGERS = {
-    "another subject": of_user("bob"),
-    "another issuer": of_user("alice", issuer="https://elsewhere.example"),
-    "another tenant": of_user("alice", tenant="acme"),
-}
-
-
-async def fill(store: SQLiteStore) -> None:
-    await store.save_thread(a_thread(), ALICE)
-    await store.add_thread_item("thr_1", a_message("hers"), ALICE)
-    await store.save_attachment(an_attachment("hers"), ALICE)
-
-
-async def assert_untouched(store: SQLiteStore) -> None:
-    assert (await store.load_thread("thr_1", ALICE)).title == "hers"
-    assert (await store.load_thread_items("thr_1", None, 10, "asc", ALICE)).data == [a_message("hers")]
-    assert (await store.load_attachment("atc_1", ALICE)).name == "hers"
-
-
-@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
-@pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)
-async def test_what_belongs_to_somebody_else_is_absent(
-    store: SQLiteStore,
-    call: Callable[[SQLiteStore, RequestContext], Awaitable[Any]],
-    stranger: RequestContext,
-) -> None:
-    await fill(store)
-    with pytest.raises(NotFoundError):
-        await call(store, stranger)
-    await assert_untouched(store)
-
-
-@pytest.mark.parametrize("stranger", STRANGERS.values(), ids=STRANGERS)
-async def test_a_stranger_deletes_nothing_and_lists_nothing(
-    store: SQLiteStore, stranger: RequestContext
-) -> None:
-    await fill(store)
-    await store.delete_thread_item("thr_1", "msg_1", stranger)
-    await store.delete_attachment("atc_1", stranger)
-    await store.delete_thread("thr_1", stranger)
-    assert (await store.load_threads(10, None, "desc", stranger)).data == []
-    await assert_untouched(store)
-
-
-async def test_threads_of_the_same_moment_are_paged_in_the_order_in_which_they_were_made(
-    store: SQLiteStore,
-) -> None:
-    made = [f"thr_{number}" for number in (3, 1, 4, 2, 5)]
-    for thread_id in made:
-        await store.save_thread(a_thread(thread_id), ALICE)
-    found: list[str] = []
-    after: str | None = None
-    while True:
-        page = await store.load_threads(2, after, "asc", ALICE)
-        found += [thread.id for thread in page.data]
-        after = page.after
-        if not page.has_more:
-            break
-    assert found == made
-
-
-async def test_a_call_that_is_cancelled_half_way_leaves_no_transaction_open(
-    store: SQLiteStore, tmp_path: Path
-) -> None:
-    await fill(store)
-    async with SQLiteStore(tmp_path / "desk.sqlite3") as second:
-        for number in range(100):
-            call = asyncio.create_task(store.save_item("thr_1", a_message(f"draft {number}"), ALICE))
-            for _ in range(number % 4):
-                await asyncio.sleep(0)
-            call.cancel()
-            await asyncio.wait({call})
-            await second.save_item("thr_1", a_message(f"last {number}", f"msg_{number}"), ALICE)
-        page = await store.load_thread_items("thr_1", None, 200, "asc", ALICE)
-    assert len(page.data) == 100  # msg_1 is one of them
 
 
 @pytest.mark.parametrize("locale", TEXTS)
@@ -234,7 +110,8 @@ async def test_a_ticket_is_opened(app: ASGIApp) -> None:
 async def test_a_tool_checks_what_the_model_passes(
     store: SQLiteStore, tool: Any, arguments: dict[str, str], expected: str
 ) -> None:
-    context: DeskContext = AgentContext(thread=a_thread(), store=store, request_context=ALICE)
+    thread = ThreadMetadata(id="thr_1", created_at=NOW)
+    context: DeskContext = AgentContext(thread=thread, store=store, request_context=ALICE)
     written = json.dumps(arguments)
     run = ToolContext(context=context, tool_name=tool.name, tool_call_id="call_1", tool_arguments=written)
     assert await tool.on_invoke_tool(run, written) == expected

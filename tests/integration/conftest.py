@@ -1,4 +1,4 @@
-"""Tests against parts that nobody here has written: an OpenID provider on Node.js, and Chromium."""
+"""Tests against parts that nobody here has written: an OpenID provider on Node.js, Chromium, PostgreSQL."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -8,6 +8,7 @@ from playwright.async_api import BrowserContext
 
 from .chromium import chromium
 from .oidc import NodeProvider
+from .postgres import postgres
 
 _HERE = Path(__file__).parent
 
@@ -31,4 +32,11 @@ async def provider(tmp_path: Path) -> AsyncGenerator[NodeProvider]:
 @pytest.fixture(scope="session")
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[BrowserContext]:
     async with chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def cluster() -> AsyncGenerator[str]:
+    """A PostgreSQL for every test, where each makes a database of its own."""
+    async with postgres() as running:
         yield running

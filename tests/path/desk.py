@@ -42,12 +42,15 @@ from chatkit.types import (
 )
 
 from chatkit_prod import RequestState
+from chatkit_prod.access import Owner, stamped
 from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore, chatkit_request, user_message
 
 SECRET = "canary-7d1f"  # what no answer and no log of ours may show
 
 Pause = Callable[[], Awaitable[None]]
+
+_ALICE = Owner(issuer="https://idp.localhost", subject="alice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +399,7 @@ class Furnished:
 
 
 async def furnish(desk: Desk, name: str) -> Furnished:
-    """Make a thread in which each of the 16 operations works; a pending tool call is its last item.
+    """Make a thread of Alice's in which each of the 16 operations works; a pending tool call is its last item.
 
     Args:
         desk: Whose store it goes to.
@@ -420,10 +423,12 @@ async def furnish(desk: Desk, name: str) -> Furnished:
         StructuredInputItem(id=ids.form_id, inputs=[question], **common),
         ClientToolCallItem(id=f"tc_{name}", call_id=f"call_{name}", name="look", arguments={}, **common),
     ]
-    await desk.memory.save_thread(ThreadMetadata(id=ids.thread_id, created_at=_now()), context)
+    await desk.memory.save_thread(
+        stamped(ThreadMetadata(id=ids.thread_id, created_at=_now()), _ALICE), context
+    )
     for item in items:
         await desk.memory.add_thread_item(ids.thread_id, item, context)
     attachment = FileAttachment(id=ids.attachment_id, name="notes.txt", mime_type="text/plain")
-    await desk.memory.save_attachment(attachment, context)
+    await desk.memory.save_attachment(stamped(attachment, _ALICE), context)
     desk.files.add(ids.attachment_id)
     return ids

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from chatkit_prod import harden
+from chatkit_prod.access import OwnerOnly
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.testing import LocalIdentityProvider, one_of_each
 
@@ -25,7 +26,7 @@ _LARGE = ("x" * 200_000,) * 200
 
 
 def _hardened(desk: Desk, auth: JWTBearer) -> Watched:
-    return Watched(harden(desk, auth=auth, context_factory=desk_context))
+    return Watched(harden(desk, auth=auth, access=OwnerOnly(), context_factory=desk_context))
 
 
 async def _leave(moment: str, rng: random.Random, connection: Connection, read: asyncio.Event) -> None:

@@ -4,17 +4,15 @@ There is one for every answer of an `AuthMiddleware`, and for every refusal of a
 and of the domain keys. A WebSocket is closed unread, and leaves none.
 """
 
-import json
 import logging
 from typing import Literal
 
 from chatkit_prod.errors import RequestError
+from chatkit_prod.records import audit_logger, who, write
 from chatkit_prod.state import RequestState
 
 Decision = Literal["allowed", "refused", "failed", "exempt"]
 """`failed`: the question could not be answered, which lets nobody in; `exempt`: it was not asked."""
-
-logger = logging.getLogger("chatkit_prod.audit")
 
 
 def audit(state: RequestState, decision: Decision, refusal: RequestError | None = None) -> None:
@@ -26,22 +24,16 @@ def audit(state: RequestState, decision: Decision, refusal: RequestError | None 
         decision: What was decided.
         refusal: What the client is told; its `reason` is what the client is not told.
     """
-    if not logger.isEnabledFor(logging.INFO):
+    if not audit_logger.isEnabledFor(logging.INFO):
         return
     principal = state.peek().principal
     fields = {
         "decision": decision,
-        "issuer": principal.issuer if principal else None,
-        "user_id": principal.subject if principal else None,
-        "tenant": principal.tenant if principal else None,
-        "method": principal.method if principal else None,
+        **who(principal),
         "key_id": principal.claims.get("key_id") if principal and principal.method == "api_key" else None,
         "status": refusal.status if refusal else None,
         "code": refusal.code if refusal else None,
         "reason": (refusal.reason or refusal.code) if refusal else None,
         "request_id": state.request_id,
     }
-    text = " ".join(
-        f"{name}={json.dumps(value, default=str)}" for name, value in fields.items() if value is not None
-    )
-    logger.info("%s", text, extra={"chatkit": fields})
+    write(audit_logger, fields)

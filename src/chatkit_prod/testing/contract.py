@@ -35,8 +35,9 @@ _TEXT = "Grüße, 你好, 👋🏽 \u202eevil\u202c ' \" \\ ;--"
 class StoreContract:
     """Subclass it and override the fixture `store`; override `context` where the store needs one of its own."""
 
-    @pytest.fixture
-    def anyio_backend(self) -> str:
+    @pytest.fixture(scope="session")
+    @classmethod
+    def anyio_backend(cls) -> str:
         """ChatKit runs on asyncio."""
         return "asyncio"
 
@@ -189,12 +190,39 @@ class StoreContract:
         with pytest.raises(NotFoundError):
             await store.load_item(other.id, item.id, context)
 
+    async def test_two_threads_may_have_items_with_one_id(self, store: Store[Any], context: Any) -> None:
+        """The model's provider makes ids as well: a second one must not replace what is in another thread."""
+        thread, other = await _saved_thread(store, context), await _saved_thread(store, context)
+        item, *_ = await _saved_items(store, thread, context, 1)
+        namesake = item.model_copy(update={"thread_id": other.id, "created_at": _START + timedelta(days=1)})
+        await store.add_thread_item(other.id, namesake, context)
+        await store.save_item(other.id, namesake, context)
+        assert await store.load_item(thread.id, item.id, context) == item
+        await store.delete_thread_item(other.id, namesake.id, context)
+        assert (await store.load_thread_items(thread.id, None, 10, "asc", context)).data == [item]
+
+    async def test_a_cursor_is_the_id_of_the_last_row(self, store: Store[Any], context: Any) -> None:
+        """ChatKit says so nowhere and does so everywhere; a guard has to know whose a cursor is."""
+        thread, _ = await _saved_thread(store, context), await _saved_thread(store, context)
+        await _saved_items(store, thread, context, 2)
+        items = await store.load_thread_items(thread.id, None, 1, "asc", context)
+        threads = await store.load_threads(1, None, "asc", context)
+        assert (items.after, threads.after) == (items.data[0].id, threads.data[0].id)
+
+    async def test_an_absent_cursor_is_not_found(self, store: Store[Any], context: Any) -> None:
+        """A page from the start would be shown twice."""
+        thread = await _saved_thread(store, context)
+        with pytest.raises(NotFoundError):
+            await store.load_threads(10, "thr_absent", "desc", context)
+        with pytest.raises(NotFoundError):
+            await store.load_thread_items(thread.id, "msg_absent", 10, "asc", context)
+
     async def test_an_attachment_is_saved_replaced_and_deleted(self, store: Store[Any], context: Any) -> None:
         """With its metadata, which the client never sees."""
         attachment = FileAttachment(id="atc_1", name=_TEXT, mime_type="text/plain", metadata={"secret": 1})
         await store.save_attachment(attachment, context)
         assert await store.load_attachment("atc_1", context) == attachment
-        bound = attachment.model_copy(update={"thread_id": "thr_1"})
+        bound = attachment.model_copy(update={"thread_id": (await _saved_thread(store, context)).id})
         await store.save_attachment(bound, context)
         assert await store.load_attachment("atc_1", context) == bound
         await store.delete_attachment("atc_1", context)

@@ -5,7 +5,6 @@ traceparent → span ┬→ app → status, outcome
 """
 
 import asyncio
-import json
 import logging
 import re
 import time
@@ -21,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from chatkit_prod.asgi import ASGIApp, Message, Receive, Scope, Send, header_values, with_headers
 from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.records import write
 from chatkit_prod.state import RequestState
 
 access_logger = logging.getLogger("chatkit_prod.access")
@@ -156,5 +156,4 @@ def _log(method: str, path: str, state: RequestState, status: int | None, millis
         "milliseconds": round(milliseconds, 1),
         "request_id": state.request_id,
     }
-    text = " ".join(f"{name}={json.dumps(value, default=str)}" for name, value in fields.items())
-    access_logger.info("%s", text, extra={"chatkit": fields})
+    write(access_logger, fields)

@@ -1,0 +1,1 @@
+"""Stores to copy, for `chatkit_prod.access.OwnershipStore` to stand in front of."""

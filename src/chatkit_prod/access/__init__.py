@@ -1,0 +1,39 @@
+"""Whose is what: nobody reaches another user's threads or attachments, by any operation."""
+
+from .owner import OWNER_KEY, Owner, owner_of, stamped
+from .policy import (
+    AccessPolicy,
+    AllOf,
+    AnyOf,
+    Everybody,
+    HasRole,
+    HasScopes,
+    OwnerOnly,
+    PerAction,
+    SameTenant,
+)
+from .resources import Action, Resource
+from .store import OwnershipAttachmentStore, OwnershipStore
+from .system import SystemPrincipal, system_principal
+
+__all__ = [
+    "OWNER_KEY",
+    "AccessPolicy",
+    "Action",
+    "AllOf",
+    "AnyOf",
+    "Everybody",
+    "HasRole",
+    "HasScopes",
+    "Owner",
+    "OwnerOnly",
+    "OwnershipAttachmentStore",
+    "OwnershipStore",
+    "PerAction",
+    "Resource",
+    "SameTenant",
+    "SystemPrincipal",
+    "owner_of",
+    "stamped",
+    "system_principal",
+]

@@ -1,0 +1,313 @@
+"""A store of which everybody reaches only what the policy gives them, whatever the inner store does.
+
+ChatKit, respond, tools → OwnershipStore ┬→ rows.py, items.py → the app's own store
+└→ guard.py → NotFoundError
+"""
+
+from functools import partial
+from typing import Literal, TypeVar
+
+from chatkit.store import AttachmentStore, Store
+from chatkit.types import Attachment, AttachmentCreateParams, Page, ThreadItem, ThreadMetadata
+from opentelemetry.metrics import MeterProvider
+
+from chatkit_prod.errors import ConfigurationError
+from chatkit_prod.options import named
+from chatkit_prod.store import DelegatingAttachmentStore, DelegatingStore
+
+from .cursor import SealedCursors
+from .gate import AccessGate
+from .guard import Guard, PrincipalOf, principal_of
+from .items import OwnedItems
+from .owner import Owner, unstamped
+from .pages import MAX_ROWS, visible_page
+from .policy import AccessPolicy, OwnerOnly
+from .resources import Action
+from .rows import OwnedRows, Owns
+
+TContext = TypeVar("TContext")
+
+_OWNER_ONLY = OwnerOnly()
+
+
+class OwnershipStore(DelegatingStore[TContext]):
+    """Stamps every thread and attachment with its owner, and asks a policy before each call.
+
+    What is absent and what is somebody else's raise the same `NotFoundError`, after the same calls of
+    the inner store. In a request, each thread and attachment is looked up once.
+
+    Args:
+        inner: The store that does the work. It must keep metadata; whose rows they are, it need not know.
+        principal: Maps a context to who is asking. By default its `principal`, or where it has none, the
+            principal of the request.
+        policy: Decides who may do what.
+        unowned: What becomes of rows without a stamp: nobody reaches them, or `owns` is asked.
+        owns: Tells whether such a row belongs to a principal, who then owns it for good.
+        meter_provider: Where the counter of refusals goes; the global provider if None.
+
+    Raises:
+        ConfigurationError: The inner store is none, or guarded already; the policy is none; `unowned` and
+            `owns` do not go together.
+    """
+
+    def __init__(
+        self,
+        inner: Store[TContext],
+        *,
+        principal: PrincipalOf[TContext] = principal_of,
+        policy: AccessPolicy = _OWNER_ONLY,
+        unowned: Literal["deny", "adopt"] = "deny",
+        owns: Owns[TContext] | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        super().__init__(inner)
+        if not isinstance(inner, Store) or guarded_store(inner) is not None:
+            raise ConfigurationError(f"inner must be a Store that is not guarded yet, not {named(inner)}")
+        if unowned not in ("deny", "adopt") or (unowned == "adopt") is not callable(owns):
+            raise ConfigurationError('unowned must be "deny", or "adopt" with a function owns=')
+        self.guard: Guard[TContext] = Guard(policy, principal, meter_provider)
+        self._threads: OwnedRows[ThreadMetadata, TContext] = OwnedRows(
+            "thread", self.guard, load=inner.load_thread, save=inner.save_thread, owns=owns
+        )
+        self._attachments: OwnedRows[Attachment, TContext] = OwnedRows(
+            "attachment", self.guard, load=inner.load_attachment, save=inner.save_attachment, owns=owns
+        )
+        self._items = OwnedItems(inner, self._threads, self.guard)
+        self._gate = AccessGate(self.guard, self._threads, self._items, self._attachments)
+        self._cursors = SealedCursors()
+
+    @property
+    def gate(self) -> AccessGate[TContext]:
+        """What every endpoint of this store asks before its server runs."""
+        return self._gate
+
+    async def require_thread(self, thread_id: str, action: Action, context: TContext) -> None:
+        """Check that the caller may do something to a thread.
+
+        Args:
+            thread_id: The thread; untrusted.
+            action: What is to be done.
+            context: Of the caller.
+
+        Raises:
+            NotFoundError: It is absent, or they may not; recorded.
+        """
+        await self._threads.require(thread_id, action, context)
+
+    async def require_item(self, thread_id: str, item_id: str, action: Action, context: TContext) -> None:
+        """Check that the caller may do something to a thread, and that an item is in it.
+
+        Args:
+            thread_id: The thread; untrusted.
+            item_id: The item; untrusted.
+            action: What is to be done.
+            context: Of the caller.
+
+        Raises:
+            NotFoundError: It is not, or they may not; recorded.
+        """
+        await self._items.require(thread_id, item_id, action, context)
+
+    async def require_attachment(self, attachment_id: str, action: Action, context: TContext) -> None:
+        """Check that the caller may do something to an attachment.
+
+        Args:
+            attachment_id: The attachment; untrusted.
+            action: What is to be done.
+            context: Of the caller.
+
+        Raises:
+            NotFoundError: It is absent, or they may not; recorded.
+        """
+        await self._attachments.require(attachment_id, action, context)
+
+    async def load_thread(self, thread_id: str, context: TContext) -> ThreadMetadata:
+        """Load a thread that the caller may read, without its stamp.
+
+        Raises:
+            NotFoundError: It is absent, or they may not; recorded.
+        """
+        return await self._threads.load(thread_id, "threads:read", context)
+
+    async def save_thread(self, thread: ThreadMetadata, context: TContext) -> None:
+        """Save a thread; its owner stays, and a new one is the caller's.
+
+        Raises:
+            NotFoundError: There is one with this id that they may not write to; recorded.
+            ForbiddenError: There is none, and they may not create one; recorded.
+        """
+        await self._threads.save(thread, create="threads:create", write="threads:write", context=context)
+
+    async def delete_thread(self, thread_id: str, context: TContext) -> None:
+        """Delete a thread and its items.
+
+        Raises:
+            NotFoundError: It is absent, or the caller may not; recorded.
+        """
+        await self._threads.delete(thread_id, "threads:delete", self.inner.delete_thread, context)
+
+    async def load_threads(
+        self, limit: int, after: str | None, order: str, context: TContext
+    ) -> Page[ThreadMetadata]:
+        """Load a page of the threads that the caller may read; a full one, if there are so many.
+
+        An inner store that filters nothing is read on for at most `MAX_INNER_PAGES` pages, and a page that
+        is short because of that has a cursor to go on with. Its cursors must be the ids of threads.
+
+        Raises:
+            NotFoundError: The cursor is none of theirs; recorded.
+        """
+        asker = Owner.of(self.guard.principal(context))
+        start = None if after is None else self._cursors.open(after, asker)
+        if after is not None and start is None:
+            await self.require_thread(after, "threads:read", context)
+            start = after
+        page = await visible_page(
+            lambda size, cursor: self.inner.load_threads(size, cursor, order, context),
+            lambda thread: self._threads.reaches(thread, "threads:read", context),
+            limit=limit,
+            after=start,
+            seal=partial(self._cursors.seal, owner=asker),
+        )
+        return Page(data=list(map(unstamped, page.data)), has_more=page.has_more, after=page.after)
+
+    async def load_thread_items(
+        self, thread_id: str, after: str | None, limit: int, order: str, context: TContext
+    ) -> Page[ThreadItem]:
+        """Load a page of a thread that the caller may read. Its cursors must be the ids of items.
+
+        Raises:
+            NotFoundError: The thread or the cursor is absent, or they may not; recorded.
+        """
+        size = min(max(limit, 1), MAX_ROWS)
+        return await self._items.page(thread_id, after, size, order, context)
+
+    async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
+        """Load an item of a thread that the caller may read.
+
+        Raises:
+            NotFoundError: It is not in the thread, or they may not; recorded.
+        """
+        return await self._items.load(thread_id, item_id, context)
+
+    async def add_thread_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
+        """Append an item to a thread that the caller may write to.
+
+        Raises:
+            NotFoundError: The item names another thread, or they may not; recorded.
+            CustomStreamError: It is a user's message, and the thread is locked or closed.
+        """
+        await self._items.save(thread_id, item, self.inner.add_thread_item, context)
+
+    async def save_item(self, thread_id: str, item: ThreadItem, context: TContext) -> None:
+        """Insert or replace an item of a thread that the caller may write to.
+
+        Raises:
+            NotFoundError: The item names another thread, or they may not; recorded.
+            CustomStreamError: It is a user's message, and the thread is locked or closed.
+        """
+        await self._items.save(thread_id, item, self.inner.save_item, context)
+
+    async def delete_thread_item(self, thread_id: str, item_id: str, context: TContext) -> None:
+        """Delete an item of a thread that the caller may write to; nothing, where it is not in it.
+
+        Raises:
+            NotFoundError: The thread is absent, or they may not; recorded.
+        """
+        await self._items.delete(thread_id, item_id, context)
+
+    async def load_attachment(self, attachment_id: str, context: TContext) -> Attachment:
+        """Load an attachment that the caller may read, without its stamp.
+
+        Raises:
+            NotFoundError: It is absent, or they may not; recorded.
+        """
+        return await self._attachments.load(attachment_id, "attachments:read", context)
+
+    async def save_attachment(self, attachment: Attachment, context: TContext) -> None:
+        """Save an attachment; its owner and its thread stay, and a new one is the caller's.
+
+        Raises:
+            NotFoundError: There is one with this id that is bound to another thread, or that the caller may
+                not change; or they may not write to the thread that it is to be bound to; recorded.
+            ForbiddenError: There is none, and they may not create one; recorded.
+        """
+        if attachment.thread_id is not None:
+            await self._threads.require(attachment.thread_id, "threads:write", context)
+        await self._attachments.save(
+            attachment,
+            create="attachments:create",
+            write="attachments:write",
+            context=context,
+            objection=partial(_rebinding, attachment),
+        )
+
+    async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
+        """Delete an attachment's metadata.
+
+        Raises:
+            NotFoundError: It is absent, or the caller may not; recorded.
+        """
+        delete = self.inner.delete_attachment
+        await self._attachments.delete(attachment_id, "attachments:delete", delete, context)
+
+    def attachment_made(self, attachment_id: str) -> None:
+        """Note that the app's attachment store has made an attachment for the caller of this request.
+
+        It may have stored it as well, without a stamp, as ChatKit's guide does.
+        """
+        self._attachments.made(attachment_id)
+
+
+class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
+    """Asks before an attachment is registered, and before its bytes are deleted.
+
+    Args:
+        inner: The attachment store that does the work.
+        store: The guarded store that has the metadata of the attachments.
+
+    Raises:
+        ConfigurationError: The inner store is none, or guarded already; `store` is not guarded.
+    """
+
+    def __init__(self, inner: AttachmentStore[TContext], *, store: OwnershipStore[TContext]) -> None:
+        super().__init__(inner)
+        if not isinstance(inner, AttachmentStore) or isinstance(inner, OwnershipAttachmentStore):
+            raise ConfigurationError(f"inner must be an AttachmentStore, not guarded yet, not {named(inner)}")
+        if not isinstance(store, OwnershipStore):
+            raise ConfigurationError(f"store must be an OwnershipStore, not {named(store)}")
+        self._store = store
+
+    async def create_attachment(self, input: AttachmentCreateParams, context: TContext) -> Attachment:  # noqa: A002
+        """Register an attachment that is to be uploaded.
+
+        Raises:
+            ForbiddenError: The caller may not; recorded.
+        """
+        await self._store.guard.admit("attachments:create", context)
+        attachment = await self.inner.create_attachment(input, context)
+        self._store.attachment_made(attachment.id)
+        return attachment
+
+    async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
+        """Delete an attachment's bytes.
+
+        Raises:
+            NotFoundError: It is absent, or the caller may not; recorded.
+        """
+        await self._store.require_attachment(attachment_id, "attachments:delete", context)
+        await self.inner.delete_attachment(attachment_id, context)
+
+
+def guarded_store(store: Store[TContext]) -> OwnershipStore[TContext] | None:
+    """Return the `OwnershipStore` that a store is, or that its wrappers hold."""
+    while not isinstance(store, OwnershipStore):
+        if not isinstance(store, DelegatingStore):
+            return None
+        store = store.inner
+    return store
+
+
+def _rebinding(new: Attachment, old: Attachment) -> str | None:
+    """Tell whether an attachment would leave the thread that it is bound to."""
+    return None if old.thread_id in (None, new.thread_id) else "bound to another thread"

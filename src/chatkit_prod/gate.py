@@ -1,0 +1,13 @@
+"""What stands between a validated request and the app's server."""
+
+from typing import Any, Protocol
+
+from .state import RequestState
+
+
+class Gate(Protocol):
+    """Decides whether a request goes on. It belongs to a store, and every endpoint of the store asks it."""
+
+    async def admit(self, state: RequestState, context: Any, /) -> None:
+        """Let a request go on, before the server runs; whatever is raised is a no, and becomes the answer."""
+        ...
