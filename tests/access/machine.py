@@ -14,7 +14,7 @@ from .oracle import TRANSCRIBE, hold
 from .tool_plans import ATTACHES, DELETES, LOADS, SAVES, Plan, ToolTrial
 from .world import USERS, User
 
-STEPS = 30
+STEPS = 20
 
 ACTORS = st.sampled_from(USERS)
 ORDERS = st.sampled_from(["asc", "desc"])

@@ -83,7 +83,7 @@ class Trial:
         self.known: dict[str, list[Key]] = {"thread": [], "item": [], "attachment": [], "file": []}
         self._shares = shares
         self._runner = asyncio.Runner()
-        self._run = self._runner.get_loop().run_until_complete  # of one loop, without a signal handler per step
+        self._run = self._runner.get_loop().run_until_complete  # no signal handler per step
         self._opened = opening()
         raw = self._run(self._opened.__aenter__())
         self._world = World(raw, policy=policy or OwnerOnly(), wrap=wrap)
