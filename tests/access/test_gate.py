@@ -134,6 +134,20 @@ async def test_foreign_and_absent_get_the_same_404_and_nothing_of_the_app_runs(o
     assert rows_of(desk.memory) == before  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("operation", sorted(OWN_RESOURCES))
+async def test_a_refusal_is_one_record(operation: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "chatkit_prod.audit")
+    desk = Desk()
+    app, ids = hardened(desk), await furnish(desk, "1")
+    for body, reason in ((bodies(ids)[operation], "foreign"), (bodies(None)[operation], "absent")):
+        caplog.clear()
+        answer = await ask(app, body, "bob")
+        found = [vars(record)["chatkit"] for record in caplog.records]
+        (refusal,) = [fields for fields in found if fields["decision"] == "refused"]
+        assert (refusal["user_id"], refusal["policy"], refusal["reason"]) == ("bob", "OwnerOnly", reason)
+        assert refusal["request_id"] == answer.headers["x-request-id"]
+
+
 @pytest.mark.parametrize("operation", sorted(one_of_each()))
 async def test_the_owner_is_let_through(operation: str) -> None:
     desk = Desk()

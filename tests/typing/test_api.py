@@ -24,6 +24,15 @@ from chatkit_prod import (
     RequestState,
     harden,
 )
+from chatkit_prod.access import (
+    AccessPolicy,
+    Action,
+    AnyOf,
+    OwnerOnly,
+    OwnershipStore,
+    PerAction,
+    Resource,
+)
 from chatkit_prod.auth import Authenticator, AuthMiddleware, FirstOf, JWTBearer, OpaqueBearer
 from chatkit_prod.locale import LocaleMiddleware, Negotiator
 from chatkit_prod.store import DelegatingStore
@@ -224,3 +233,39 @@ def test_a_wrapper_keeps_the_context_of_its_store() -> None:
         return MemoryStore()
 
     assert_type(DelegatingStore(stored()), DelegatingStore[Mine])
+
+
+# ------------------------------------------------------------------------------------------------ access
+
+
+def test_a_guarded_store_has_the_context_of_its_inner_store() -> None:
+    def stored() -> "Store[Mine]":
+        return MemoryStore()
+
+    guarded = OwnershipStore(stored(), principal=lambda mine: Principal(issuer="desk", subject=mine.user))
+    assert_type(guarded, OwnershipStore[Mine])
+    server = MyServer(guarded)
+    assert_type(harden(server, auth=BEARER, access=guarded.guard.policy, context_factory=make), ASGIApp)
+
+
+def test_a_policy_is_a_protocol() -> None:
+    class Mine:
+        async def allows(self, principal: Principal, action: Action, resource: Resource | None, /) -> bool:
+            return resource is None or resource.owner.is_same(principal)
+
+    policy: AccessPolicy = AnyOf(OwnerOnly(), PerAction({"threads:read": Mine()}))
+    assert OwnershipStore(MemoryStore(), policy=policy).guard.policy is policy
+
+
+def test_an_action_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ConfigurationError, match="threads:reed"):
+        PerAction({"threads:reed": OwnerOnly()})  # type: ignore[dict-item]
+
+
+def test_a_policy_that_is_not_async_is_an_error() -> None:
+    class Sync:
+        def allows(self, principal: Principal, action: Action, resource: Resource | None, /) -> bool:
+            raise NotImplementedError
+
+    with pytest.raises(ConfigurationError, match="must be async"):
+        AnyOf(Sync())  # type: ignore[arg-type]
