@@ -13,6 +13,7 @@ from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestContext, Re
 from chatkit_prod.asgi import Message
 from chatkit_prod.errors import ForbiddenError
 from chatkit_prod.layer import Layer
+from chatkit_prod.operation import Operation
 from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore, one_of_each
 from tests.servers import (
@@ -225,9 +226,11 @@ class GatedStore(DelegatingStore[Any]):
     def gate(self) -> "GatedStore":
         return self
 
-    async def admit(self, state: RequestState, context: Any, /) -> None:
-        assert RequestState.current() is state
-        self._notes.append(f"gate: {state.operation.name} for {context}")
+    async def admit(self, operation: Operation, context: Any, /) -> None:
+        state = RequestState.current()
+        assert state is not None
+        assert (state.operation, state.context) == (operation, context)
+        self._notes.append(f"gate: {operation.name} for {context}")
         if self._refusal is not None:
             raise self._refusal
 

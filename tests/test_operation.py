@@ -251,6 +251,14 @@ def test_a_message_has_so_many_attachments_and_no_more(name: str) -> None:
     assert _limit(body, Limits(max_attachments=2)) == "max_attachments"
 
 
+def test_the_items_of_a_feedback_are_limited() -> None:
+    body = chatkit_request(
+        "items.feedback", thread_id="thr_1", item_ids=[f"msg_{n}" for n in range(3)], kind="positive"
+    )
+    parse(body, Limits(max_item_ids=3))
+    assert _limit(body, Limits(max_item_ids=2)) == "max_item_ids"
+
+
 @pytest.mark.parametrize("size", range(7))
 def test_a_dictation_counts_in_bytes_after_decoding(size: int) -> None:
     audio = base64.b64encode(b"x" * size).decode()

@@ -96,10 +96,13 @@ def test_without_a_catalog_texts_stay_as_they_are() -> None:
     assert state.translations.gettext("Sign in to continue.") == "Sign in to continue."
 
 
-def test_what_a_concern_remembers_of_one_request_is_not_there_in_another() -> None:
+def test_what_is_remembered_in_one_request_is_not_there_in_another() -> None:
     (_, one), (_, other) = RequestState.seed(http_scope()), RequestState.seed(http_scope())
-    one.remembered["key"] = "value"
-    assert other.remembered == {}
+    with one.as_current():
+        RequestState.memory("key", list[str]).append("value")
+        with other.as_current():
+            assert RequestState.memory("key", list[str]) == []
+        assert RequestState.memory("key", list[str]) == ["value"]
 
 
 # ------------------------------------------------------------------------------------------------ the current request
@@ -170,20 +173,32 @@ async def test_whatever_a_request_starts_runs_for_it_and_nothing_else_does(look:
 
 
 @pytest.mark.anyio
+async def test_a_request_remembers_until_it_is_over() -> None:
+    _, state = RequestState.seed(http_scope())
+    with state.as_current():
+        RequestState.memory("key", list[str]).append("value")
+        assert RequestState.memory("key", list[str]) == ["value"]
+        assert RequestState.memory("other", list[str]) == []
+    RequestState.memory("key", list[str]).append("value")
+    assert RequestState.memory("key", list[str]) == []
+
+
+@pytest.mark.anyio
 async def test_a_task_that_outlives_its_request_runs_for_none() -> None:
     async def later() -> tuple[RequestState | None, bool]:
         await over.wait()
-        return RequestState.current(), RequestState.has_begun_this()
+        return RequestState.current(), RequestState.within_request()
 
     _, state = RequestState.seed(http_scope())
     over = asyncio.Event()
     with state.as_current():
-        state.remembered["key"] = "value"
+        RequestState.memory("key", list[str]).append("value")
         task = asyncio.create_task(later())
     over.set()
     assert await task == (None, True)
-    assert (state.is_over, state.remembered) == (True, {})
-    assert RequestState.has_begun_this() is False
+    with state.as_current():
+        assert RequestState.memory("key", list[str]) == []
+    assert RequestState.within_request() is False
 
 
 @pytest.mark.anyio

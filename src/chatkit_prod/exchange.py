@@ -27,7 +27,7 @@ from .options import boolean, named, seconds
 from .refusal import refuse, refuse_stream, stream_headers
 from .sse import created_thread, without_hidden_update
 from .state import RequestState
-from .store import gate_of
+from .store import gate_of, require_visible_gate
 
 TContext = TypeVar("TContext")
 
@@ -45,6 +45,7 @@ class EndpointOptions(TypedDict, total=False):
         max_body_bytes: Size of a request body; 4 MiB.
         max_text_characters: All text that a user writes in one request; 100,000.
         max_attachments: Attachments of one message; 20.
+        max_item_ids: Items that one feedback is about; 100.
         max_page_size: Threads or items on one page; who asks for more gets this many; 100.
         max_json_depth: How deep a request's JSON may nest; 32.
         max_json_values: How many members and elements it may have; 20,000.
@@ -57,6 +58,7 @@ class EndpointOptions(TypedDict, total=False):
     max_body_bytes: int
     max_text_characters: int
     max_attachments: int
+    max_item_ids: int
     max_page_size: int
     max_json_depth: int
     max_json_values: int
@@ -79,6 +81,7 @@ class Exchange(Generic[TContext]):
 
     def __init__(self, server: ChatKitServer[TContext], options: EndpointOptions) -> None:
         require_server(server)
+        require_visible_gate(server.store)
         limits = dict(options)
         self.end_at_expiry = boolean(limits.pop("end_at_expiry", True), "end_at_expiry")
         self.keep_alive = seconds(limits.pop("keep_alive", 15.0), "keep_alive")
@@ -123,7 +126,10 @@ class Exchange(Generic[TContext]):
         self, operation: Operation, context_of: ContextOf[TContext], state: RequestState
     ) -> ASGIApp:
         try:
-            context = await self._admitted(context_of, state)
+            state.context = context = await context_of(state)
+            gate = gate_of(self.server.store)
+            if gate is not None:
+                await gate.admit(operation, context)
             if operation.streaming:
                 events = await self._dispatch.events(operation, context)
                 return _EventStream(self, operation, events, context, state)
@@ -132,14 +138,6 @@ class Exchange(Generic[TContext]):
             return refuse_stream(error, state) if operation.streaming else refuse(error, state)
         state.outcome = "completed"
         return _JSONAnswer(answer, state)
-
-    async def _admitted(self, context_of: ContextOf[TContext], state: RequestState) -> TContext:
-        """Return the context of a request that may go on."""
-        context = await context_of(state)
-        gate = gate_of(self.server.store)
-        if gate is not None:
-            await gate.admit(state, context)
-        return context
 
 
 def require_server(server: object) -> None:

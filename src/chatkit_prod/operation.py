@@ -52,6 +52,7 @@ class Limits:
         max_text_characters: All text that a user writes in one request: the parts of a message with
             its quoted text, the answers to a form, or a title.
         max_attachments: Attachments of one message.
+        max_item_ids: Items that one feedback is about.
         max_page_size: A client that asks for more gets this many, as in AIP-158; less than zero is refused.
         max_json_depth: How deep objects and arrays may nest.
         max_json_values: How many members and elements there may be, counted as commas and opening
@@ -65,6 +66,7 @@ class Limits:
     max_body_bytes: int = 4 * 1024 * 1024
     max_text_characters: int = 100_000
     max_attachments: int = 20
+    max_item_ids: int = 100
     max_page_size: int = 100
     max_json_depth: int = 32
     max_json_values: int = 20_000
@@ -245,6 +247,8 @@ def _describe(error: ValidationError) -> list[dict[str, Any]]:
 def _check_sizes(named: _Named, limits: Limits) -> None:
     if len(named.attachment_ids) > limits.max_attachments:
         raise ContentTooLargeError("max_attachments")
+    if len(named.item_ids) > limits.max_item_ids:
+        raise ContentTooLargeError("max_item_ids")
     if sum(map(len, named.text)) > limits.max_text_characters:
         raise ContentTooLargeError("max_text_characters")
 

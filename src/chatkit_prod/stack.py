@@ -21,7 +21,7 @@ from .auth import Authenticator, AuthMiddleware, OriginMiddleware
 from .context import ContextFactory, RequestContext
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
-from .exchange import EndpointOptions, require_server
+from .exchange import EndpointOptions
 from .locale import LocaleMiddleware
 from .options import listed
 from .pii import RedactingFilter
@@ -122,8 +122,6 @@ def harden(
         raise ConfigurationError("insecure=True lets everybody in: leave it out, there is an authenticator")
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
-    if access is not None:
-        _guard_stores(server, access)
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
     located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
     authenticator = _Anybody(required_scopes) if auth is None else auth
@@ -135,17 +133,20 @@ def harden(
         allowed_headers=allowed_headers,
     )
     _redact_logs()
+    if access is not None:
+        _guard_stores(server, access)
     return TracingMiddleware(guarded, tracer_provider=tracer_provider)
 
 
 def _guard_stores(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
     """Put guarded stores in front of a server's own, unless it has them already."""
-    require_server(server)
     store = guarded_store(server.store)
     if store is None:
         store = server.store = OwnershipStore(server.store, policy=policy)
-    elif store.guard.policy is not policy:
-        raise ConfigurationError("this server is guarded by another policy already: pass the same object")
+    elif store.guard.policy != policy:
+        raise ConfigurationError(
+            "the store of this server is guarded already, by another policy than access="
+        )
     files = server.attachment_store
     if files is not None and not isinstance(files, OwnershipAttachmentStore):
         server.attachment_store = OwnershipAttachmentStore(files, store=store)

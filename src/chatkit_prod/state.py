@@ -1,7 +1,7 @@
 """What the layers know about one request."""
 
 import secrets
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import NullTranslations
@@ -46,20 +46,20 @@ class RequestState:
         thread_id: The thread that the request names, or the one that it made.
         outcome: How the request ended; None while it runs.
         error_type: The type of the exception behind the outcome `error`, for telemetry.
-        is_over: Whether the endpoint has answered.
-        remembered: What a concern has found out and need not ask again, each under a key of its own.
+        context: What the store, the server and the tools get, once it has been made.
     """
 
     __slots__ = (
+        "_is_over",
         "_locale",
+        "_memory",
         "_operation",
         "_principal",
         "connection",
+        "context",
         "error_type",
-        "is_over",
         "origin",
         "outcome",
-        "remembered",
         "request_id",
         "thread_id",
         "translations",
@@ -73,8 +73,9 @@ class RequestState:
         self.thread_id: str | None = None
         self.outcome: Outcome | None = None
         self.error_type: str | None = None
-        self.remembered: dict[object, Any] = {}
-        self.is_over = False
+        self.context: Any = None
+        self._memory: dict[object, Any] = {}
+        self._is_over = False
         self._principal: Principal | None = None
         self._locale: str | None = None
         self._operation: Operation | None = None
@@ -101,12 +102,29 @@ class RequestState:
         threads do not.
         """
         state = _current.get()
-        return None if state is None or state.is_over else state
+        return None if state is None or state._is_over else state  # noqa: SLF001 - one of ours
 
     @staticmethod
-    def has_begun_this() -> bool:
+    def within_request() -> bool:
         """Tell whether this code runs for a request, or was begun by one that is over."""
         return _current.get() is not None
+
+    @classmethod
+    def memory(cls, key: object, make: Callable[[], T]) -> T:
+        """Return what somebody keeps for the length of a request; outside of one, what is forgotten at once.
+
+        Args:
+            key: Whose it is, and what.
+            make: Makes it when there is none yet.
+        """
+        state = cls.current()
+        if state is None:
+            return make()
+        memory = state._memory  # noqa: SLF001 - one of ours
+        if key not in memory:
+            memory[key] = make()
+        kept: T = memory[key]
+        return kept
 
     @contextmanager
     def as_current(self) -> Generator[None]:
@@ -116,8 +134,8 @@ class RequestState:
             yield
         finally:
             _current.reset(token)
-            self.is_over = True
-            self.remembered.clear()
+            self._is_over = True
+            self._memory.clear()
 
     @property
     def principal(self) -> "Principal":

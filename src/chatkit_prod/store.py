@@ -5,11 +5,12 @@ wrapper that forgot the concrete ones would silently make other ids than the app
 """
 
 import secrets
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from chatkit.store import AttachmentStore, Store, StoreItemType, default_generate_id
 from chatkit.types import Attachment, AttachmentCreateParams, Page, ThreadItem, ThreadMetadata
 
+from .errors import ConfigurationError
 from .gate import Gate
 
 TContext = TypeVar("TContext")
@@ -106,6 +107,27 @@ class DelegatingStore(Store[TContext]):
 def gate_of(store: Store[Any]) -> Gate | None:
     """Return what stands in front of a store; None for an app's own."""
     return store.gate if isinstance(store, DelegatingStore) else None
+
+
+def require_visible_gate(store: Any) -> None:
+    """Check that no wrapper hides the gate of the store that it holds.
+
+    Args:
+        store: The store of a server.
+
+    Raises:
+        ConfigurationError: One does, because it is no `DelegatingStore`.
+    """
+    if isinstance(store, DelegatingStore):
+        require_visible_gate(cast("Any", store).inner)
+        return
+    for held in getattr(store, "__dict__", {}).values():
+        if isinstance(held, Store):
+            require_visible_gate(held)
+            if gate_of(cast("Any", held)) is not None:
+                raise ConfigurationError(
+                    f"{type(store).__name__} hides the guard of the store that it holds: make it a DelegatingStore"
+                )
 
 
 class DelegatingAttachmentStore(AttachmentStore[TContext]):

@@ -74,7 +74,8 @@ class AccessMachine(ToolTrial, RuleBasedStateMachine):
         thread = self.pick("thread", user, pick)
         result = {"found": user.mark}
         body = chatkit_request("threads.add_client_tool_output", thread_id=thread[1], result=result)
-        self.ask_about(user, body, self.beyond(user, thread, "write"), self.script(user, plans))
+        beyond = self.beyond(user, thread, "write")
+        self.take_turn(user, body, beyond, self.script(user, plans), thread=thread)
 
     @rule(user=ACTORS, pick=PICKS, elsewhere=PICKS, plans=PLANS)
     def somebody_fills_in_a_form(self, user: User, pick: int, elsewhere: int, plans: list[Plan]) -> None:

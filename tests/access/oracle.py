@@ -166,7 +166,7 @@ class Trial:
         before = self.rows
         exchange = self.ask(user, body, script)
         if not beyond:
-            hold(exchange.answer.status not in (401, 403, 404), f"refused to its owner: {body!r}")
+            hold(_is_served(body, exchange.answer, script), f"refused to its owner: {body!r}")
             return exchange.answer
         hold(exchange.answer.status == 404, f"not refused: {body!r}")
         twin = self.ask(user, _with_absent(body, beyond), script)
@@ -251,3 +251,13 @@ def _with_absent(body: bytes, names: Sequence[str]) -> bytes:
     for name in names:
         body = body.replace(name.encode(), absent(name).encode())
     return body
+
+
+def _is_served(body: bytes, answer: Answer, script: Sequence[ToolCall]) -> bool:
+    """Tell whether the user got what they asked for; some of what these tests ask for, ChatKit itself refuses."""
+    operation = json.loads(body)["type"]
+    if operation == "threads.sync_custom_action":
+        return answer.status in (200, 500)  # an item that is no widget
+    if operation in ("threads.create", "threads.add_user_message") and not script:
+        return answer.status == 200 and all(event["type"] != "error" for event in answer.events)
+    return answer.status == 200

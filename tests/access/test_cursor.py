@@ -1,11 +1,13 @@
 """A cursor that names somebody else's row is read by nobody but the user and the process that got it."""
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chatkit_prod import ConfigurationError
 from chatkit_prod.access.cursor import SealedCursors
 from chatkit_prod.access.owner import Owner
 from chatkit_prod.operation import Limits, parse
@@ -66,3 +68,9 @@ def test_a_client_can_send_it_back_whatever_id_is_inside(length: int) -> None:
     operation = parse(chatkit_request("threads.list", after=cursor), Limits())
     assert operation.name == "threads.list"
     assert re.fullmatch(r"scan~[\w=-]+", cursor)
+
+
+@pytest.mark.parametrize("key", ["short", b"", 1, b"x" * 44], ids=repr)
+def test_what_is_no_key_is_refused(key: Any) -> None:
+    with pytest.raises(ConfigurationError, match="cursor_key must be a key"):
+        SealedCursors(key)

@@ -285,8 +285,9 @@ async def test_an_operation_that_nobody_knows_is_refused(monkeypatch: pytest.Mon
 # ------------------------------------------------------------------------------------------------ locked and closed
 
 TURNS = {
-    "threads.add_user_message",
+    "threads.add_client_tool_output",
     "threads.add_structured_input",
+    "threads.add_user_message",
     "threads.retry_after_item",
 }
 
@@ -393,10 +394,8 @@ async def test_an_operation_of_tomorrow_is_refused_and_recorded(caplog: pytest.L
     known = parse(chatkit_request("threads.list"), Limits())
     unknown: Operation = dataclasses.replace(known, request=thread())  # type: ignore[arg-type]
     alice = principal("alice")
-    with request_of(alice) as state:
-        state.operation = unknown
-        with pytest.raises(ForbiddenError):
-            await store.gate.admit(state, RequestContext(principal=alice))
+    with request_of(alice), pytest.raises(ForbiddenError):
+        await store.gate.admit(unknown, RequestContext(principal=alice))
     (record,) = caplog.records
     found = vars(record)["chatkit"]
     assert (found["action"], found["reason"]) == ("threads.list", "unknown operation")
@@ -413,8 +412,17 @@ def test_harden_guards_both_stores_once() -> None:
         assert isinstance(desk.store, OwnershipStore)
         assert isinstance(desk.attachment_store, OwnershipAttachmentStore)
         assert (desk.store.inner, desk.attachment_store.inner) == (inner, files)
-    with pytest.raises(ConfigurationError, match="pass the same object"):
-        harden(desk, auth=AUTH, access=OwnerOnly(), context_factory=context_of)
+    with pytest.raises(ConfigurationError, match="by another policy"):
+        harden(desk, auth=AUTH, access=AllOf(OwnerOnly()), context_factory=context_of)
+    harden(desk, auth=AUTH, access=OwnerOnly(), context_factory=context_of)
+
+
+def test_what_harden_refuses_it_leaves_as_it_was() -> None:
+    desk = Desk()
+    inner = desk.store
+    with pytest.raises(ConfigurationError, match="BCP 47"):
+        harden(desk, auth=AUTH, access=OwnerOnly(), context_factory=context_of, locales="en")
+    assert desk.store is inner
 
 
 def test_harden_leaves_the_stores_alone_without_a_policy() -> None:

@@ -14,6 +14,7 @@ from chatkit_prod.access import (
     AccessPolicy,
     Action,
     AllOf,
+    AnyOf,
     Everybody,
     HasScopes,
     Owner,
@@ -100,7 +101,6 @@ def _context_of(state: RequestState) -> RequestContext:
 
 
 WITHOUT = [
-    pytest.param(None, id="none"),
     pytest.param({"principal": ALICE}, id="a dict"),
     pytest.param("context", id="a text"),
     pytest.param(SimpleNamespace(principal=None), id="no principal yet"),
@@ -120,20 +120,42 @@ def test_the_principal_of_a_context_goes_before_that_of_the_request() -> None:
 
 
 @pytest.mark.parametrize("context", WITHOUT)
-def test_where_the_context_has_none_it_is_the_principal_of_the_request(context: object) -> None:
-    with request(BOB).as_current():
+def test_the_context_that_a_request_has_made_stands_for_its_principal(context: object) -> None:
+    state = request(BOB)
+    state.context = context
+    with state.as_current():
         assert principal_of(context) is BOB
 
 
-@pytest.mark.parametrize("context", WITHOUT)
-def test_outside_of_a_request_nobody_asks(context: object) -> None:
-    with pytest.raises(ConfigurationError, match="nobody is asking"):
+@pytest.mark.parametrize("context", [*WITHOUT, pytest.param(None, id="none")])
+def test_another_context_than_that_of_the_request_stands_for_nobody(context: object) -> None:
+    state = request(BOB)
+    state.context = None if context is None else object()
+    with pytest.raises(ConfigurationError, match="pass principal= to the store"):
+        principal_of(context)
+    with state.as_current(), pytest.raises(ConfigurationError, match="pass principal= to the store"):
         principal_of(context)
 
 
+async def test_what_outlives_its_request_stands_for_nobody() -> None:
+    async def later() -> Principal:
+        await over.wait()
+        return principal_of(context)
+
+    context, state, over = {"locale": "en"}, request(BOB), asyncio.Event()
+    state.context = context
+    with state.as_current():
+        task = asyncio.create_task(later())
+    over.set()
+    with pytest.raises(ConfigurationError):
+        await task
+
+
 def test_in_a_request_that_nobody_has_authenticated_the_missing_layer_is_named() -> None:
-    with request().as_current(), pytest.raises(ConfigurationError, match="AuthMiddleware"):
-        principal_of(None)
+    state = request()
+    state.context = {"locale": "en"}
+    with state.as_current(), pytest.raises(ConfigurationError, match="AuthMiddleware"):
+        principal_of(state.context)
 
 
 def test_an_app_maps_its_own_context() -> None:
@@ -285,13 +307,16 @@ async def test_who_may_not_leaves_one_record_and_is_counted_once(
     ]
 
 
-async def test_the_record_names_the_part_of_a_combination_that_said_no(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_a_combination_gives_the_reasons_of_its_parts(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ForbiddenError):
         await guard(AllOf(Everybody(), Saying(False))).admit("feedback", RequestContext(principal=ALICE))
     (fields,) = records(caplog)
-    assert (fields["policy"], fields["reason"]) == ("AllOf", "Saying")
+    assert (fields["policy"], fields["reason"]) == ("AllOf", "not allowed")
+    bobs = Resource(kind="thread", id="thr_2", owner=Owner.of(BOB))
+    for policy in (AllOf(Everybody(), OwnerOnly()), AnyOf(OwnerOnly(), HasScopes("admin"))):
+        denial = await guard(policy).denial(ALICE, "threads:read", bobs)
+        assert denial is not None
+        assert denial.reason == "foreign"
 
 
 async def test_a_missing_scope_is_told_to_the_client() -> None:

@@ -5,15 +5,17 @@ from functools import partial
 from typing import Any, get_args
 
 import pytest
+from chatkit.store import Store
 from chatkit.types import ThreadItem
 from hypothesis import Phase, Verbosity
 
 from chatkit_prod import Principal, RequestContext
-from chatkit_prod.access import Action, OwnershipStore, Resource, SameTenant
+from chatkit_prod.access import AccessPolicy, Action, OwnershipStore, Resource, SameTenant
 from chatkit_prod.access.items import OwnedItems
 from chatkit_prod.access.owner import Owner, has_stamp, stamped
 from chatkit_prod.access.rows import OwnedRows
-from chatkit_prod.store import DelegatingStore
+from chatkit_prod.operation import Operation
+from tests.contracts.test_store_contract import STACKS, Wrapper
 
 from .machine import AccessMachine, MachineOf, run
 from .oracle import BreachError
@@ -23,13 +25,17 @@ from .world import Wrap
 pytestmark = pytest.mark.no_cover
 
 
+def _stacked(wrappers: tuple[Wrapper, ...], store: Store[Any], policy: AccessPolicy) -> Store[Any]:
+    """Put wrappers around a store, innermost first."""
+    for wrap in wrappers:
+        store = OwnershipStore(store, policy=policy) if wrap is OwnershipStore else wrap(store)
+    return store
+
+
 WRAPS: dict[str, Wrap] = {
-    "DelegatingStore of OwnershipStore": lambda store, policy: DelegatingStore(
-        OwnershipStore(store, policy=policy)
-    ),
-    "OwnershipStore of DelegatingStore": lambda store, policy: OwnershipStore(
-        DelegatingStore(store), policy=policy
-    ),
+    name: partial(_stacked, wrappers)
+    for name, wrappers in STACKS.items()
+    if len(wrappers) == 2 and OwnershipStore in wrappers
 }
 
 
@@ -72,6 +78,11 @@ async def _nothing(*_: object) -> None: ...
 def _never(*_: object) -> None: ...
 
 
+async def _fails(_gate: object, operation: Operation, *_: object) -> None:
+    if operation.thread_id is not None:
+        raise ConnectionError
+
+
 def _as_it_is(row: Any) -> Any:
     return row
 
@@ -87,10 +98,10 @@ async def _delete_any(files: Any, attachment_id: str, context: RequestContext) -
 
 
 async def _upsert(
-    rows: OwnedRows[Any, RequestContext], row: Any, *, create: Any, context: RequestContext, **_: object
+    rows: OwnedRows[Any, RequestContext], row: Any, context: RequestContext, **_: object
 ) -> None:
     """Save a row as the caller's, whoever has it."""
-    await rows._create(row, create, context)
+    await rows._create(row, context, {})
 
 
 async def _save_anywhere(
@@ -126,8 +137,9 @@ BREAKS: dict[str, Patches] = {
     "an item that is in another thread": {"OwnedItems.save": _save_anywhere},
     "a stamp that app code forged": {"stamped": _stamped_once},
     "a stamp that is shown": {"unstamped": _as_it_is},
-    "an attachment that is bound anew": {"_rebinding": _never},
-    "a lock that holds nobody": {"require_open": _never},
+    "an attachment that is bound anew": {"bound_elsewhere": _never},
+    "a gate that fails for the owner": {"AccessGate._check_thread": _fails},
+    "a lock that holds nobody": {"Guard.require_open": _never},
 }
 
 

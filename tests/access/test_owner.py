@@ -10,7 +10,7 @@ from chatkit.types import Attachment, FileAttachment, ThreadMetadata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkit_prod import Principal
+from chatkit_prod import ConfigurationError, Principal
 from chatkit_prod.access.owner import OWNER_KEY, Owner, has_stamp, owner_of, stamped, unstamped
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - ChatKit's own times are naive
@@ -203,3 +203,19 @@ def test_what_was_not_made_here_is_nobodys_and_still_a_stamp(stamp: str) -> None
 def test_a_row_without_a_stamp_is_nobodys(row: ThreadMetadata | Attachment) -> None:
     assert not has_stamp(row)
     assert owner_of(row) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"subject": 7}, {"subject": ""}, {"issuer": ""}, {"tenant": ""}, {"tenant": 7}, {"issuer": None}],
+    ids=repr,
+)
+def test_an_owner_that_no_stamp_could_name_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="must be text, and not empty"):
+        Owner(**{"issuer": "desk", "subject": "alice"} | wrong)
+
+
+def test_only_an_owner_is_stamped() -> None:
+    stamp: Any = stamped
+    with pytest.raises(ConfigurationError, match="an owner must be an Owner, not a Principal"):
+        stamp(thread(), Principal(issuer="desk", subject="alice"))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,11 +18,13 @@ from chatkit.types import (
     ThreadItem,
     ThreadMetadata,
 )
+from cryptography.fernet import Fernet
 
 from chatkit_prod import ConfigurationError, Principal, RequestContext
 from chatkit_prod.access import (
     OWNER_KEY,
     AccessPolicy,
+    HasRole,
     Owner,
     OwnerOnly,
     OwnershipAttachmentStore,
@@ -40,6 +43,7 @@ from tests.access.people import (
     ALICE,
     BOB,
     EVE,
+    NOW,
     attachment,
     message,
     of,
@@ -428,9 +432,9 @@ async def test_a_deleted_thread_is_forgotten(store: Store) -> None:
 
 async def look_up(store: Store) -> None:
     """Do what the gate does before ChatKit loads a thread, an item and an attachment."""
-    await store._threads.require("thr_1", "threads:read", ALICE, for_reload=True)
-    await store._items.require("thr_1", "msg_1", "threads:read", ALICE, for_reload=True)
-    await store._attachments.require("atc_1", "attachments:read", ALICE, for_reload=True)
+    await store._threads.require("thr_1", "threads:read", ALICE, keep=True)
+    await store._items.require("thr_1", "msg_1", "threads:read", ALICE, keep=True)
+    await store._attachments.require("atc_1", "attachments:read", ALICE, keep=True)
 
 
 async def test_what_is_looked_up_for_a_reload_is_loaded_once(store: Store, inner: Watched) -> None:
@@ -770,7 +774,7 @@ def test_only_a_store_can_be_guarded_and_only_once() -> None:
     make: Any = OwnershipStore
     guarded: Store = OwnershipStore(MemoryStore())
     for inner in ("store", None, MemoryStore, guarded, DelegatingStore(guarded)):
-        with pytest.raises(ConfigurationError, match="inner must be a Store that is not guarded yet"):
+        with pytest.raises(ConfigurationError, match=r"inner (must be a Store|is guarded already)"):
             make(inner)
 
 
@@ -779,7 +783,9 @@ def test_only_an_attachment_store_can_be_guarded_and_only_once() -> None:
     store: Store = OwnershipStore(MemoryStore())
     files = Files(MemoryStore())
     for inner in (None, MemoryStore(), OwnershipAttachmentStore(files, store=store)):
-        with pytest.raises(ConfigurationError, match="inner must be an AttachmentStore"):
+        with pytest.raises(
+            ConfigurationError, match=r"inner (must be an AttachmentStore|is guarded already)"
+        ):
             make(inner, store=store)
     with pytest.raises(ConfigurationError, match="store must be an OwnershipStore, not a MemoryStore"):
         make(files, store=MemoryStore())
@@ -810,3 +816,208 @@ async def test_a_stamp_made_by_a_migration_is_as_good_as_ours(inner: Watched, st
 def test_the_policy_of_a_store_can_be_asked_for(inner: Watched) -> None:
     policy: AccessPolicy = SameTenant()
     assert OwnershipStore(inner, policy=policy).guard.policy is policy
+
+
+# ------------------------------------------------------------------------------------------------ ids used again
+
+
+async def test_what_a_request_knows_of_a_deleted_thread_says_nothing_of_its_successor(
+    store: Store, inner: Watched
+) -> None:
+    with request_of(ALICE.principal):
+        await store.load_thread("thr_1", ALICE)
+        with request_of(BOB.principal):  # the other tab of Alice, and then Bob
+            await store.delete_thread("thr_1", ALICE)
+            await store.save_thread(thread(title="his"), BOB)
+        before = rows_of(inner)
+        for attempt in (
+            store.load_thread_items("thr_1", None, 10, "asc", ALICE),
+            store.add_thread_item("thr_1", message(), ALICE),
+            store.save_thread(thread(title="stolen"), ALICE),
+            store.delete_thread("thr_1", ALICE),
+        ):
+            with pytest.raises(NotFoundError):
+                await attempt
+        assert rows_of(inner) == before
+
+
+async def test_what_a_request_has_made_is_no_longer_its_own_once_it_is_deleted(store: Store) -> None:
+    with request_of(ALICE.principal):
+        await store.save_thread(thread("thr_2"), ALICE)
+        with request_of(BOB.principal):
+            await store.delete_thread("thr_2", ALICE)
+            await store.save_thread(thread("thr_2"), BOB)
+        with pytest.raises(NotFoundError):
+            await store.delete_thread("thr_2", ALICE)
+    assert await store.load_thread("thr_2", BOB) == thread("thr_2")
+
+
+async def test_an_attachment_whose_id_is_used_again_is_looked_up_again(store: Store, inner: Watched) -> None:
+    guarded = OwnershipAttachmentStore(Files(inner), store=store)
+    with request_of(ALICE.principal):
+        await store.require_attachment("atc_1", "attachments:delete", ALICE)
+        with request_of(BOB.principal):
+            await store.delete_attachment("atc_1", ALICE)
+            await store.save_attachment(attachment(), BOB)
+        with pytest.raises(NotFoundError):
+            await guarded.delete_attachment("atc_1", ALICE)
+
+
+async def test_a_deleted_item_is_looked_up_again(store: Store) -> None:
+    with request_of(ALICE.principal):
+        await store.load_item("thr_1", "msg_1", ALICE)
+        await store.delete_thread_item("thr_1", "msg_1", ALICE)
+        with pytest.raises(NotFoundError):
+            await store.require_item("thr_1", "msg_1", "feedback", ALICE)
+
+
+# ------------------------------------------------------------------------------------------------ finer points
+
+
+async def test_a_yes_holds_for_the_same_claims_only(inner: Watched) -> None:
+    await inner.save_thread(stamped(thread(), Owner.of(ALICE.principal)), None)
+    store: Store = OwnershipStore(inner, policy=HasRole("support"))
+    support = of(principal("bob", claims={"roles": ["support"]}))
+    with request_of(BOB.principal):
+        await store.require_thread("thr_1", "threads:read", support)
+        await store.require_thread(
+            "thr_1", "threads:read", of(principal("bob", claims={"roles": ["support"]}))
+        )
+        with pytest.raises(NotFoundError):
+            await store.require_thread("thr_1", "threads:read", BOB)
+
+
+async def test_a_yes_is_asked_for_again_when_the_thread_has_been_saved(inner: Watched) -> None:
+    answers = iter([True, True, False])
+
+    class Fickle:
+        async def allows(self, *_: object) -> bool:
+            return next(answers)
+
+    store: Store = OwnershipStore(inner, policy=Fickle())
+    await inner.save_thread(stamped(thread(), Owner.of(ALICE.principal)), None)
+    with request_of(ALICE.principal):
+        await store.save_thread(thread(), ALICE)
+        await store.save_thread(thread(), ALICE)
+        with pytest.raises(NotFoundError):
+            await store.save_thread(thread(), ALICE)
+
+
+async def test_only_what_was_made_is_claimed_and_only_once(store: Store, inner: Watched) -> None:
+    guarded = OwnershipAttachmentStore(Files(inner), store=store)
+    await inner.save_attachment(attachment("atc_2", metadata={"user": "somebody"}), None)
+    with request_of(BOB.principal):
+        store.let_claim_attachment(attachment("atc_2"))
+        with pytest.raises(NotFoundError):
+            await store.save_attachment(attachment("atc_2"), BOB)
+    with request_of(BOB.principal):
+        made = await guarded.create_attachment(UPLOAD, BOB)
+        await store.save_attachment(made, BOB)
+        await inner.save_attachment(made, None)  # as if somebody had taken the stamp away
+    with request_of(EVE.principal), pytest.raises(NotFoundError):
+        await store.save_attachment(made, EVE)
+
+
+async def test_a_job_leaves_a_stamp_that_it_cannot_read(inner: Watched) -> None:
+    await inner.save_thread(thread(metadata={OWNER_KEY: "gibberish"}), None)
+    job = of(system_principal("rename"))
+    store: Store = OwnershipStore(inner)
+    await store.save_thread((await store.load_thread("thr_1", job)).model_copy(update={"title": "new"}), job)
+    assert (inner._threads["thr_1"].title, inner._threads["thr_1"].metadata) == (
+        "new",
+        {OWNER_KEY: "gibberish"},
+    )
+
+
+async def test_two_who_are_both_named_wait_for_each_other() -> None:
+    class Slow(MemoryStore):
+        async def load_thread(self, thread_id: str, context: Any) -> ThreadMetadata:
+            found = await super().load_thread(thread_id, context)
+            await asyncio.sleep(0)
+            return found
+
+        async def save_thread(self, thread: ThreadMetadata, context: Any) -> None:
+            await asyncio.sleep(0)
+            await super().save_thread(thread, context)
+
+    async def everybody(*_: object) -> bool:
+        return True
+
+    inner = Slow()
+    await inner.save_thread(thread(), None)
+    store: Store = OwnershipStore(inner, unowned="adopt", owns=everybody)
+    loads = await asyncio.gather(
+        *(store.load_thread("thr_1", who) for who in (ALICE, BOB)), return_exceptions=True
+    )
+    assert [type(found) for found in loads].count(NotFoundError) == 1
+
+
+async def test_a_row_that_goes_while_it_is_adopted_is_left_out_of_the_list(old: Watched) -> None:
+    async def going(row: ThreadMetadata | Attachment, *_: object) -> bool:
+        await old.delete_thread(row.id, None)
+        return True
+
+    store: Store = OwnershipStore(old, unowned="adopt", owns=going)
+    assert (await store.load_threads(10, None, "asc", ALICE)).data == []
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["fails", "is not async"])
+async def test_a_hook_that_fails_is_not_asked_about_every_row_of_a_list(
+    inner: Watched, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    async def failing(*_: object) -> bool:
+        raise KeyError
+
+    def sync(*_: object) -> bool:
+        return True
+
+    hook: Any = failing if is_async else sync
+    for number in range(5):
+        await inner.save_thread(thread(f"thr_{number}"), None)
+    store: Store = OwnershipStore(inner, unowned="adopt", owns=hook)
+    with pytest.raises(ForbiddenError):
+        await store.load_threads(10, None, "asc", ALICE)
+    assert len(caplog.records) == 1
+    assert ("owns must be async" in caplog.text) is not is_async
+
+
+async def test_the_cursor_of_a_page_with_strays_is_ones_own(careless: Store) -> None:
+    inner: Any = careless.inner
+
+    async def more(*_: object) -> Page[ThreadItem]:
+        mixed: list[ThreadItem] = [message("msg_2", "thr_2"), message("msg_1", "thr_1")]
+        return Page(data=mixed, has_more=True, after="msg_1")
+
+    inner.load_thread_items = more
+    page = await careless.load_thread_items("thr_2", None, 2, "asc", BOB)
+    assert ([item.id for item in page.data], page.has_more, page.after) == (["msg_2"], True, "msg_2")
+
+
+async def test_refusals_without_a_policy_are_recorded_and_what_was_never_stored_is_none(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "chatkit_prod.audit")
+    await store.delete_thread_item("thr_1", "msg_absent", ALICE)
+    await store.save_thread(thread(status=LockedStatus()), ALICE)
+    with pytest.raises(CustomStreamError):
+        await store.add_thread_item("thr_1", question("msg_2"), ALICE)
+    (record,) = caplog.records
+    found = vars(record)["chatkit"]
+    assert (found["reason"], found["resource_id"], found["user_id"]) == ("locked", "thr_1", "alice")
+
+
+async def test_with_a_key_a_cursor_holds_in_every_process(
+    inner: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatkit_prod.access.pages.MAX_INNER_PAGES", 1)
+    for number in range(3):
+        whose = BOB if number < 2 else ALICE
+        row = thread(f"thr_{number}", created_at=NOW + timedelta(seconds=number))
+        await inner.save_thread(stamped(row, Owner.of(whose.principal)), None)
+    key = Fernet.generate_key()
+    first, second, other = (OwnershipStore[RequestContext](inner, cursor_key=k) for k in (key, key, None))
+    page = await first.load_threads(1, None, "asc", ALICE)
+    assert (page.data, page.has_more) == ([], True)
+    assert [found.id for found in (await second.load_threads(1, page.after, "asc", ALICE)).data] == ["thr_2"]
+    with pytest.raises(NotFoundError):
+        await other.load_threads(1, page.after, "asc", ALICE)

@@ -56,7 +56,7 @@ class TestEveryStack(StoreContract):
 @pytest.mark.parametrize("name", sorted(ONCE))
 def test_a_wrapper_that_may_stand_there_once_says_so(name: str) -> None:
     wrap = WRAPPERS[name]
-    with pytest.raises(ConfigurationError, match="not guarded yet"):
+    with pytest.raises(ConfigurationError, match="guarded already"):
         wrap(wrap(MemoryStore()))
-    with pytest.raises(ConfigurationError, match="not guarded yet"):
+    with pytest.raises(ConfigurationError, match="guarded already"):
         wrap(DelegatingStore(wrap(MemoryStore())))

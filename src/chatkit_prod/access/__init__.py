@@ -1,5 +1,6 @@
 """Whose is what: nobody reaches another user's threads or attachments, by any operation."""
 
+from .guard import PrincipalOf
 from .owner import OWNER_KEY, Owner, owner_of, stamped
 from .policy import (
     AccessPolicy,
@@ -13,6 +14,7 @@ from .policy import (
     SameTenant,
 )
 from .resources import Action, Resource
+from .rows import Owns
 from .store import OwnershipAttachmentStore, OwnershipStore
 from .system import SystemPrincipal, system_principal
 
@@ -29,7 +31,9 @@ __all__ = [
     "OwnerOnly",
     "OwnershipAttachmentStore",
     "OwnershipStore",
+    "Owns",
     "PerAction",
+    "PrincipalOf",
     "Resource",
     "SameTenant",
     "SystemPrincipal",

@@ -4,16 +4,29 @@ from hashlib import sha256
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from chatkit_prod.errors import ConfigurationError
+
 from .owner import Owner
 
 _PREFIX = "scan~"
 
 
 class SealedCursors:
-    """Encrypts cursors for one user at a time. They are void in another process, and after its end."""
+    """Encrypts cursors for one user at a time.
 
-    def __init__(self) -> None:
-        self._fernet = Fernet(Fernet.generate_key())
+    Args:
+        key: Of Fernet: 32 bytes in URL-safe base64. Without it a new one is made, and the cursors are void in
+            another process, and after the end of this one.
+
+    Raises:
+        ConfigurationError: The key is none.
+    """
+
+    def __init__(self, key: bytes | str | None = None) -> None:
+        try:
+            self._fernet = Fernet(Fernet.generate_key() if key is None else key)
+        except (ValueError, TypeError):
+            raise ConfigurationError("cursor_key must be a key as Fernet.generate_key() makes them") from None
 
     def seal(self, cursor: str, owner: Owner) -> str:
         """Return a cursor that only this process can read, and only for this user."""

@@ -6,18 +6,16 @@ operation → Need → may they do this at all? → may they do it to the thread
 
 from typing import Generic, TypeVar
 
-from chatkit.store import NotFoundError
 from chatkit.types import Attachment, ThreadMetadata
 
 from chatkit_prod.errors import ForbiddenError
 from chatkit_prod.operation import Operation
-from chatkit_prod.state import RequestState
 
 from .guard import Guard
 from .items import OwnedItems
 from .resources import NEEDS, Need
 from .rows import OwnedRows
-from .status import require_open
+from .rules import bound_elsewhere
 
 TContext = TypeVar("TContext")
 
@@ -44,7 +42,7 @@ class AccessGate(Generic[TContext]):
         self._items = items
         self._attachments = attachments
 
-    async def admit(self, state: RequestState, context: TContext, /) -> None:
+    async def admit(self, operation: Operation, context: TContext, /) -> None:
         """Refuse an operation that the caller may not do, or that names what they may not reach.
 
         Raises:
@@ -53,7 +51,6 @@ class AccessGate(Generic[TContext]):
                 another thread; recorded.
             CustomStreamError: It is their turn in a thread that is locked or closed.
         """
-        operation = state.operation
         need = NEEDS.get(type(operation.request))
         if need is None:
             self._guard.record(self._guard.principal(context), operation.name, "unknown operation")
@@ -69,19 +66,16 @@ class AccessGate(Generic[TContext]):
         thread_id = operation.thread_id
         if thread_id is None:
             return
-        seen = await self._threads.require(thread_id, need.action, context, for_reload=need.reloads)
+        known = await self._threads.require(thread_id, need.action, context, keep=need.reloads)
         for item_id in operation.item_ids:
-            await self._items.require(thread_id, item_id, need.action, context, for_reload=need.reloads)
+            await self._items.require(thread_id, item_id, need.action, context, keep=need.reloads)
         if need.is_turn:
-            require_open(seen.row)
+            self._guard.require_open(known.row, need.action, context)
 
     async def _check_attachment(
         self, attachment_id: str, operation: Operation, need: Need, context: TContext
     ) -> None:
         action = need.attachments
-        seen = await self._attachments.require(attachment_id, action, context, for_reload=need.reloads)
-        is_sent = action == "attachments:write"
-        if is_sent and seen.row.thread_id not in (None, operation.thread_id):
-            principal = self._guard.principal(context)
-            self._guard.record(principal, action, "bound to another thread", "attachment", attachment_id)
-            raise NotFoundError
+        known = await self._attachments.require(attachment_id, action, context, keep=need.reloads)
+        if action == "attachments:write" and bound_elsewhere(known.row, operation.thread_id):
+            raise self._attachments.refusal(attachment_id, action, "bound to another thread", context)

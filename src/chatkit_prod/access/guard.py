@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar
 
+from chatkit.types import ThreadMetadata
 from opentelemetry.metrics import MeterProvider, get_meter
 
 from chatkit_prod.errors import ConfigurationError, ForbiddenError, stack_of
@@ -19,6 +20,7 @@ from chatkit_prod.state import RequestState
 
 from .policy import AccessPolicy, require_policy
 from .resources import Action, Kind, Resource
+from .rules import locked
 from .system import SystemPrincipal
 
 TContext = TypeVar("TContext")
@@ -31,10 +33,13 @@ _COUNTED_REASONS = frozenset(
     {
         "absent",
         "bound to another thread",
+        "closed",
         "foreign",
+        "locked",
         "not allowed",
         "of another thread",
         "policy failed",
+        "scope",
         "system principal in a request",
         "unknown operation",
         "unowned",
@@ -51,7 +56,7 @@ class PolicyFailedError(ForbiddenError):
 
 
 def principal_of(context: Any) -> Principal:
-    """Return the `principal` of a context, or where it has none, of the request that is being answered.
+    """Return the `principal` of a context; where it has none, that of the request which the context was made for.
 
     Raises:
         ConfigurationError: There is neither.
@@ -60,9 +65,10 @@ def principal_of(context: Any) -> Principal:
     if isinstance(found, Principal):
         return found
     state = RequestState.current()
-    if state is None:
+    if state is None or context is None or state.context is not context:
         raise ConfigurationError(
-            "nobody is asking: outside of a request the context needs a principal, or the store needs principal="
+            f"{named(context)} has no Principal as its principal, and is not the context of the request that is "
+            "being answered: give it one, or pass principal= to the store"
         )
     return state.principal
 
@@ -115,12 +121,23 @@ class Guard(Generic[TContext]):
             self.record(principal, action, denial.reason)
             raise denial
 
+    def require_open(self, thread: ThreadMetadata, action: Action, context: TContext) -> None:
+        """Refuse what a user says in a thread that is locked or closed.
+
+        Raises:
+            CustomStreamError: It is; recorded.
+        """
+        refusal = locked(thread)
+        if refusal is not None:
+            self.record(self.principal(context), action, thread.status.type, "thread", thread.id)
+            raise refusal
+
     async def denial(
         self, principal: Principal, action: Action, resource: Resource | None
     ) -> ForbiddenError | None:
         """Return why a principal may not do something; None if they may."""
         if isinstance(principal, SystemPrincipal):
-            return ForbiddenError("system principal in a request") if RequestState.has_begun_this() else None
+            return ForbiddenError("system principal in a request") if RequestState.within_request() else None
         try:
             allowed = await self.policy.allows(principal, action, resource)
         except ForbiddenError as error:

@@ -15,7 +15,6 @@ from chatkit_prod.state import RequestState
 from .guard import Guard
 from .resources import Action
 from .rows import OwnedRows
-from .status import require_open
 
 TContext = TypeVar("TContext")
 
@@ -40,7 +39,7 @@ class OwnedItems(Generic[TContext]):
         self._guard = guard
 
     async def require(
-        self, thread_id: str, item_id: str, action: Action, context: TContext, *, for_reload: bool = False
+        self, thread_id: str, item_id: str, action: Action, context: TContext, *, keep: bool = False
     ) -> None:
         """Check that an item is in a thread to which the caller may do something.
 
@@ -49,7 +48,7 @@ class OwnedItems(Generic[TContext]):
             item_id: The item; untrusted.
             action: What is to be done.
             context: Of the caller.
-            for_reload: Whether the next `load` of the item may get what is loaded now.
+            keep: Whether the next `load` of the item may get what is loaded now.
 
         Raises:
             NotFoundError: It is not, or the caller may not; recorded.
@@ -58,7 +57,7 @@ class OwnedItems(Generic[TContext]):
         known = self._memory()
         if (thread_id, item_id) not in known:
             item = await self._fetch(thread_id, item_id, action, context)
-            known[thread_id, item_id] = item if for_reload else None
+            known[thread_id, item_id] = item if keep else None
 
     async def load(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Load an item of a thread that the caller may read.
@@ -106,7 +105,7 @@ class OwnedItems(Generic[TContext]):
             self._record("threads:write", item.id, "of another thread", context)
             raise NotFoundError
         if isinstance(item, UserMessageItem):
-            require_open(thread.row)
+            self._guard.require_open(thread.row, "threads:write", context)
         await save(thread_id, item, context)
         self._memory()[thread_id, item.id] = None
 
@@ -120,9 +119,12 @@ class OwnedItems(Generic[TContext]):
         known = self._memory()
         if (thread_id, item_id) not in known:
             try:
-                await self._fetch(thread_id, item_id, "threads:write", context)
+                item = await self._inner.load_item(thread_id, item_id, context)
             except NotFoundError:
                 return  # ChatKit also takes away what was shown and never stored
+            if item.thread_id != thread_id:
+                self._record("threads:write", item_id, "of another thread", context)
+                return
         await self._inner.delete_thread_item(thread_id, item_id, context)
         known.pop((thread_id, item_id), None)
 
@@ -145,15 +147,12 @@ class OwnedItems(Generic[TContext]):
                 own.append(item)
             else:
                 self._record("threads:read", item.id, "of another thread", context)
-        return Page(data=own, has_more=page.has_more, after=page.after)
+        has_more = page.has_more and bool(own)
+        return Page(data=own, has_more=has_more, after=own[-1].id if has_more else None)
 
     def _record(self, action: Action, item_id: str, reason: str, context: TContext) -> None:
         self._guard.record(self._guard.principal(context), action, reason, "item", item_id)
 
     def _memory(self) -> dict[tuple[str, str], ThreadItem | None]:
         """Return the items that are known to be in their thread, each with what the next load may get."""
-        state = RequestState.current()
-        if state is None:
-            return {}
-        memory: dict[tuple[str, str], ThreadItem | None] = state.remembered.setdefault(self, {})
-        return memory
+        return RequestState.memory(self, dict[tuple[str, str], ThreadItem | None])

@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 
 from chatkit.types import Attachment, ThreadMetadata
 
+from chatkit_prod.errors import ConfigurationError
+from chatkit_prod.options import is_text, named
 from chatkit_prod.principal import Principal
 
 TRow = TypeVar("TRow", ThreadMetadata, Attachment)
@@ -28,11 +30,19 @@ class Owner:
         issuer: Who vouches for the subject.
         subject: The user's stable id at the issuer.
         tenant: The organisation on whose behalf it was made, if the app has tenants.
+
+    Raises:
+        ConfigurationError: One of them is no text, or an empty one.
     """
 
     issuer: str
     subject: str
     tenant: str | None = None
+
+    def __post_init__(self) -> None:
+        tenant_or_any = self.subject if self.tenant is None else self.tenant
+        if not (is_text(self.issuer) and is_text(self.subject) and is_text(tenant_or_any)):
+            raise ConfigurationError("issuer, subject and tenant of an Owner must be text, and not empty")
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
@@ -52,7 +62,13 @@ class Owner:
 
 
 def stamped(row: TRow, owner: Owner) -> TRow:
-    """Return a copy of a thread or an attachment that belongs to somebody, whoever had it before."""
+    """Return a copy of a thread or an attachment that belongs to somebody, whoever had it before.
+
+    Raises:
+        ConfigurationError: The owner is none, such as a `Principal`.
+    """
+    if not isinstance(owner, Owner):
+        raise ConfigurationError(f"an owner must be an Owner, not {named(owner)}: see Owner.of")
     return row.model_copy(update={"metadata": {**(row.metadata or {}), OWNER_KEY: str(owner)}})
 
 
@@ -62,6 +78,14 @@ def unstamped(row: TRow) -> TRow:
     metadata.pop(OWNER_KEY, None)
     is_kept = bool(metadata) or isinstance(row, ThreadMetadata)  # ChatKit makes attachments without
     return row.model_copy(update={"metadata": metadata if is_kept else None})
+
+
+def stamped_like(row: TRow, old: TRow) -> TRow:
+    """Return a copy with the stamp that another version of the row has, be it readable or not, or with none."""
+    if not has_stamp(old):
+        return unstamped(row)
+    stamp = (old.metadata or {})[OWNER_KEY]
+    return row.model_copy(update={"metadata": {**(row.metadata or {}), OWNER_KEY: stamp}})
 
 
 def has_stamp(row: ThreadMetadata | Attachment) -> bool:

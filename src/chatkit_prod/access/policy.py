@@ -6,14 +6,18 @@ Rules do no I/O here; a policy of an app's own may.
 """
 
 import inspect
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol, get_args, runtime_checkable
 
-from chatkit_prod.errors import ConfigurationError, ForbiddenError, InsufficientScopeError
+from chatkit_prod.errors import ConfigurationError, ForbiddenError, InsufficientScopeError, stack_of
 from chatkit_prod.options import is_text, listed, named
 from chatkit_prod.principal import Principal
 
 from .resources import READING, Action, Resource
+
+logger = logging.getLogger("chatkit_prod")
 
 
 @runtime_checkable
@@ -36,6 +40,7 @@ class AccessPolicy(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class Everybody:
     """Allows everything to everybody who has been authenticated. To be combined, never to stand alone."""
 
@@ -44,6 +49,7 @@ class Everybody:
         return True
 
 
+@dataclass(frozen=True, slots=True)
 class OwnerOnly:
     """Everybody may do everything with what is their own: issuer, tenant and subject are equal."""
 
@@ -52,6 +58,7 @@ class OwnerOnly:
         return resource is None or resource.owner.is_same(principal)
 
 
+@dataclass(frozen=True, slots=True)
 class SameTenant:
     """Users of one tenant of one issuer may read what is another's of them; all else is the owner's.
 
@@ -82,15 +89,17 @@ class HasScopes:
         if not scopes:
             raise ConfigurationError("HasScopes needs a scope: without one it would let everybody in")
 
-    async def allows(self, principal: Principal, _action: Action, _resource: Resource | None, /) -> bool:
+    async def allows(self, principal: Principal, _action: Action, resource: Resource | None, /) -> bool:
         """Tell whether the principal has the scopes.
 
         Raises:
-            InsufficientScopeError: They have not; the client is told which, if it was asked for the action.
+            InsufficientScopeError: They have not, and are asked for the action alone: the client is told which.
         """
-        if not principal.scopes.issuperset(self._scopes):
+        if principal.scopes.issuperset(self._scopes):
+            return True
+        if resource is None:
             raise InsufficientScopeError(self._scopes)
-        return True
+        return False
 
 
 class HasRole:
@@ -134,14 +143,10 @@ class AllOf:
         self._policies = _checked(policies)
 
     async def allows(self, principal: Principal, action: Action, resource: Resource | None, /) -> bool:
-        """Tell whether all of them do.
-
-        Raises:
-            ForbiddenError: One does not; its name is the reason.
-        """
+        """Tell whether all of them do."""
         for policy in self._policies:
             if await policy.allows(principal, action, resource) is not True:
-                raise ForbiddenError(type(policy).__name__)
+                return False
         return True
 
 
@@ -164,17 +169,24 @@ class AnyOf:
         """Tell whether one of them does.
 
         Raises:
-            Exception: What the first that failed has raised, if none does.
+            Exception: What one that failed has raised, if none does.
+            ForbiddenError: The first reason that one gave, if none does.
         """
         failure: Exception | None = None
+        refusal: ForbiddenError | None = None
         for policy in self._policies:
             try:
                 if await policy.allows(principal, action, resource) is True:
+                    if failure is not None:
+                        logger.error("a policy failed, and another said yes\n%s", stack_of(failure))
                     return True
-            except Exception as error:  # noqa: BLE001 - an app's own policy may raise anything
+            except ForbiddenError as error:
+                refusal = refusal or error
+            except Exception as error:  # noqa: BLE001 - an app's own policy may raise anything, and has said no
                 failure = failure or error
-        if failure is not None:
-            raise failure
+        no = failure or refusal
+        if no is not None:
+            raise no
         return False
 
 
@@ -224,6 +236,6 @@ def require_policy(policy: object) -> AccessPolicy:
     """
     if isinstance(policy, type) or not isinstance(policy, AccessPolicy):
         raise ConfigurationError(f"a policy must have the method allows, not be {named(policy)}")
-    if not inspect.iscoroutinefunction(policy.allows):
+    if not inspect.iscoroutinefunction(inspect.unwrap(policy.allows)):
         raise ConfigurationError(f"{type(policy).__name__}.allows must be async")
     return policy

@@ -88,7 +88,7 @@ class Need:
 NEEDS: dict[type[BaseModel], Need] = {
     ThreadsCreateReq: Need("threads:create", reloads=True),
     ThreadsAddUserMessageReq: Need("threads:write", is_turn=True, reloads=True),
-    ThreadsAddClientToolOutputReq: Need("threads:write", reloads=True),
+    ThreadsAddClientToolOutputReq: Need("threads:write", is_turn=True, reloads=True),
     ThreadsAddStructuredInputReq: Need("threads:write", is_turn=True, reloads=True),
     ThreadsRetryAfterItemReq: Need("threads:write", is_turn=True, reloads=True),
     ThreadsCustomActionReq: Need("actions", reloads=True),

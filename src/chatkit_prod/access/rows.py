@@ -1,12 +1,13 @@
 """Threads, or attachments, of which everybody reaches what the policy gives them.
 
-id → seen in this request? → the inner store → owner → guard → the row, without its stamp
+id → known in this request? → the inner store → owner → guard → the row, without its stamp
 ↘ NotFoundError: absent and foreign alike
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 from weakref import WeakValueDictionary
@@ -15,11 +16,12 @@ from chatkit.store import NotFoundError
 from chatkit.types import Attachment, ThreadMetadata
 
 from chatkit_prod.errors import ForbiddenError, stack_of
+from chatkit_prod.options import awaited
 from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
 from .guard import Guard, PolicyFailedError
-from .owner import Owner, has_stamp, owner_of, stamped, unstamped
+from .owner import Owner, has_stamp, owner_of, stamped, stamped_like, unstamped
 from .resources import Action, Resource
 from .system import SystemPrincipal
 
@@ -27,32 +29,42 @@ TContext = TypeVar("TContext")
 TRow = TypeVar("TRow", ThreadMetadata, Attachment)
 
 Owns = Callable[[ThreadMetadata | Attachment, Principal, TContext], Awaitable[bool]]
-"""An app's own answer to whether an unstamped row belongs to a principal."""
+"""An app's own answer to whether an unstamped row belongs to a principal; async."""
 
 logger = logging.getLogger("chatkit_prod")
 
 
-def _no_objection(_: ThreadMetadata | Attachment) -> None:
-    return None
+class Life:
+    """Ends when a row is deleted: what is known of it is then worth nothing, should its id be used again."""
+
+    __slots__ = ("__weakref__", "is_over")
+
+    def __init__(self) -> None:
+        self.is_over = False
 
 
 @dataclass(slots=True)
-class Seen(Generic[TRow]):
+class KnownRow(Generic[TRow]):
     """What a request knows of a row.
 
     Args:
         row: The row, with its stamp, as it was loaded or saved.
         owner: Whose it is; None if nobody knows.
+        life: Of the row with this id.
         allowed: What the policy has allowed, and to whom.
-        is_new: Whether the request has made it.
-        is_fresh: Whether it was loaded a moment ago for whoever loads it next.
+        is_made_here: Whether the request has made it.
+        is_kept: Whether it was loaded a moment ago, and kept for whoever loads it next.
     """
 
     row: TRow
     owner: Owner | None
+    life: Life
     allowed: dict[Action, Principal] = field(default_factory=dict[Action, Principal])
-    is_new: bool = False
-    is_fresh: bool = False
+    is_made_here: bool = False
+    is_kept: bool = False
+
+
+Known = dict[str, KnownRow[TRow]]
 
 
 class OwnedRows(Generic[TRow, TContext]):
@@ -61,6 +73,8 @@ class OwnedRows(Generic[TRow, TContext]):
     Args:
         kind: Which of them.
         guard: Asks the policy.
+        create: What making one is called.
+        write: What changing one is called.
         load: Loads a row from the inner store.
         save: Saves a row there.
         owns: Tells whether a row without a stamp belongs to a principal; without it, it is nobody's.
@@ -71,38 +85,43 @@ class OwnedRows(Generic[TRow, TContext]):
         kind: Literal["thread", "attachment"],
         guard: Guard[TContext],
         *,
+        create: Action,
+        write: Action,
         load: Callable[[str, TContext], Awaitable[TRow]],
         save: Callable[[TRow, TContext], Awaitable[None]],
         owns: Owns[TContext] | None,
     ) -> None:
         self._kind: Literal["thread", "attachment"] = kind
         self._guard = guard
+        self._create_action: Action = create
+        self._write_action: Action = write
         self._load: Callable[[str, TContext], Awaitable[TRow]] = load
         self._save: Callable[[TRow, TContext], Awaitable[None]] = save
         self._owns = owns
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._lives: WeakValueDictionary[str, Life] = WeakValueDictionary()
 
     async def require(
-        self, row_id: str, action: Action, context: TContext, *, for_reload: bool = False
-    ) -> Seen[TRow]:
+        self, row_id: str, action: Action, context: TContext, *, keep: bool = False
+    ) -> KnownRow[TRow]:
         """Return what is known of a row that the caller may do something to.
 
         Args:
             row_id: The row; untrusted.
             action: What is to be done.
             context: Of the caller.
-            for_reload: Whether the next `load` of a row that is loaded now may get the same.
+            keep: Whether the next `load` may get what is loaded now.
 
         Raises:
             NotFoundError: It is absent, or the caller may not; recorded.
         """
         memory = self._memory()
-        seen = memory.get(row_id)
-        if seen is None:
-            seen = await self._fetch(row_id, context, memory)
-            if seen is not None:
-                seen.is_fresh = for_reload
-        return await self._checked(row_id, seen, action, context)
+        known = _recall(row_id, memory)
+        if known is None:
+            known = await self._fetch(row_id, context, memory)
+            if known is not None:
+                known.is_kept = keep
+        return await self._permitted(row_id, known, action, context)
 
     async def load(self, row_id: str, action: Action, context: TContext) -> TRow:
         """Load a row that the caller may do something to, without its stamp.
@@ -111,28 +130,20 @@ class OwnedRows(Generic[TRow, TContext]):
             NotFoundError: It is absent, or the caller may not; recorded.
         """
         memory = self._memory()
-        seen = memory.get(row_id)
-        if seen is None or not seen.is_fresh:
-            seen = await self._fetch(row_id, context, memory)
+        known = _recall(row_id, memory)
+        if known is None or not known.is_kept:
+            known = await self._fetch(row_id, context, memory)
         else:
-            seen.is_fresh = False
-        return unstamped((await self._checked(row_id, seen, action, context)).row)
+            known.is_kept = False
+        return unstamped((await self._permitted(row_id, known, action, context)).row)
 
     async def save(
-        self,
-        row: TRow,
-        *,
-        create: Action,
-        write: Action,
-        context: TContext,
-        objection: Callable[[TRow], str | None] = _no_objection,
+        self, row: TRow, context: TContext, *, objection: Callable[[TRow], str | None] | None = None
     ) -> None:
         """Save a row under its owner's stamp: its owner stays, and a new row is the caller's.
 
         Args:
             row: The row; a stamp of its own counts for nothing.
-            create: The action if there is none with its id.
-            write: The action if there is one.
             context: Of the caller.
             objection: Tells why the one that is there may not become the new one, whoever asks.
 
@@ -141,22 +152,24 @@ class OwnedRows(Generic[TRow, TContext]):
             ForbiddenError: There is none, and the caller may not make one; recorded.
         """
         memory = self._memory()
-        seen = memory.get(row.id)
-        if seen is None:
+        known = _recall(row.id, memory)
+        if known is None:
             async with self._lock(row.id):
-                seen = await self._fetch(row.id, context, memory)
-                if seen is None or (row.id in self._made() and not has_stamp(seen.row)):
-                    await self._create(row, create, context)
+                known = await self._fetch(row.id, context, memory)
+                if known is None or self._may_claim(row, known):
+                    await self._create(row, context, memory)
                     return
-        seen = await self._checked(row.id, seen, write, context)
-        reason = objection(seen.row)
+        known = await self._permitted(row.id, known, self._write_action, context)
+        reason = objection(known.row) if objection is not None else None
         if reason is not None:
-            raise self._refusal(row.id, write, reason, self._guard.principal(context))
-        await self._write(row, seen.owner, context, is_new=seen.is_new)
+            raise self.refusal(row.id, self._write_action, reason, context)
+        row = stamped_like(row, known.row)
+        await self._save(row, context)
+        memory[row.id] = KnownRow(row, known.owner, known.life, is_made_here=known.is_made_here)
 
-    def made(self, row_id: str) -> None:
-        """Note that the app has made a row for the caller just now, and may have stored it without a stamp."""
-        self._made().add(row_id)
+    def let_claim(self, row: TRow) -> None:
+        """Let this request save a row as new that the app has just made for it, and may have stored unstamped."""
+        self._claims()[row.id] = row
 
     async def delete(
         self,
@@ -170,118 +183,146 @@ class OwnedRows(Generic[TRow, TContext]):
         Raises:
             NotFoundError: It is absent, or the caller may not; recorded.
         """
-        memory = self._memory()
-        seen = memory.get(row_id)
-        owner = seen.owner if seen is not None and seen.is_new else None
+        known = _recall(row_id, self._memory())
+        owner = known.owner if known is not None and known.is_made_here else None
         if owner is None or not owner.is_same(self._guard.principal(context)):
             await self.require(row_id, action, context)
+        self._end(row_id)
         await delete(row_id, context)
-        memory.pop(row_id, None)
+        self._end(row_id)
 
     async def reaches(self, row: TRow, action: Action, context: TContext) -> bool:
         """Tell whether the caller may do something to a row out of a list; a no is not recorded.
 
         Raises:
-            PolicyFailedError: The policy has failed: it is not asked about each of the other rows; recorded.
+            PolicyFailedError: The policy or the hook `owns` has failed: they are not asked about each of the
+                other rows; recorded.
         """
-        owner = owner_of(row) if self._owns is None else await self._adopted(row, self._owns, context)
         principal = self._guard.principal(context)
-        denial = await self._denial(Seen(row, owner), action, principal)
-        if isinstance(denial, PolicyFailedError):
-            self._guard.record(principal, action, denial.reason, self._kind)
-            raise denial
+        try:
+            if self._owns is not None:
+                row = await self._adopted(row, self._owns, context)
+            denial = await self._denial(row, owner_of(row), action, principal)
+            if isinstance(denial, PolicyFailedError):
+                raise denial
+        except PolicyFailedError as failure:
+            self._guard.record(principal, action, failure.reason, self._kind)
+            raise
         return denial is None
 
-    async def _checked(
-        self, row_id: str, seen: Seen[TRow] | None, action: Action, context: TContext
-    ) -> Seen[TRow]:
-        principal = self._guard.principal(context)
-        if seen is None:
-            raise self._refusal(row_id, action, "absent", principal)
-        known = seen.allowed.get(action)
-        if known is not principal and known != principal:
-            denial = await self._denial(seen, action, principal)
-            if denial is not None:
-                raise self._refusal(row_id, action, denial.reason, principal)
-            seen.allowed[action] = principal
-        return seen
-
-    def _refusal(self, row_id: str, action: Action, reason: str, principal: Principal) -> NotFoundError:
+    def refusal(self, row_id: str, action: Action, reason: str, context: TContext) -> NotFoundError:
         """Record a refusal, and return what is raised for it: the same for every reason."""
-        self._guard.record(principal, action, reason, self._kind, row_id)
+        self._guard.record(self._guard.principal(context), action, reason, self._kind, row_id)
         return NotFoundError()
 
-    async def _denial(self, seen: Seen[TRow], action: Action, principal: Principal) -> ForbiddenError | None:
+    async def _permitted(
+        self, row_id: str, known: KnownRow[TRow] | None, action: Action, context: TContext
+    ) -> KnownRow[TRow]:
+        if known is None:
+            raise self.refusal(row_id, action, "absent", context)
+        principal = self._guard.principal(context)
+        if not _is_unchanged(known.allowed.get(action), principal):
+            denial = await self._denial(known.row, known.owner, action, principal)
+            if denial is not None:
+                raise self.refusal(row_id, action, denial.reason, context)
+            known.allowed[action] = principal
+        return known
+
+    async def _denial(
+        self, row: TRow, owner: Owner | None, action: Action, principal: Principal
+    ) -> ForbiddenError | None:
         """Return why a principal may not do something to a row; None if they may."""
-        if seen.owner is None and not isinstance(principal, SystemPrincipal):
+        if owner is None and not isinstance(principal, SystemPrincipal):
             return ForbiddenError("unowned")
-        resource = None if seen.owner is None else self._resource(seen.row, seen.owner)
+        resource = None if owner is None else self._resource(row, owner)
         return await self._guard.denial(principal, action, resource)
 
     def _resource(self, row: TRow, owner: Owner) -> Resource:
         thread_id = None if isinstance(row, ThreadMetadata) else row.thread_id
         return Resource(kind=self._kind, id=row.id, owner=owner, thread_id=thread_id)
 
-    async def _fetch(
-        self, row_id: str, context: TContext, memory: dict[str, Seen[TRow]]
-    ) -> Seen[TRow] | None:
+    async def _fetch(self, row_id: str, context: TContext, memory: Known[TRow]) -> KnownRow[TRow] | None:
+        life = self._life(row_id)
         try:
             row = await self._load(row_id, context)
         except NotFoundError:
             return None
-        owner = owner_of(row) if self._owns is None else await self._adopted(row, self._owns, context)
-        known = memory.get(row_id)
-        seen = memory[row_id] = Seen(row, owner, is_new=known is not None and known.is_new)
-        return seen
+        if self._owns is not None:
+            with suppress(PolicyFailedError):  # then it stays nobody's
+                row = await self._adopted(row, self._owns, context)
+        before = _recall(row_id, memory)
+        is_made_here = before is not None and before.is_made_here
+        known = memory[row_id] = KnownRow(row, owner_of(row), life, is_made_here=is_made_here)
+        return known
 
-    async def _create(self, row: TRow, action: Action, context: TContext) -> None:
+    def _may_claim(self, row: TRow, known: KnownRow[TRow]) -> bool:
+        """Tell whether a row that is there is what the app has just made for this request, and nothing else."""
+        made = self._claims().pop(row.id, None)
+        return made is not None and not has_stamp(known.row) and known.row == made
+
+    async def _create(self, row: TRow, context: TContext, memory: Known[TRow]) -> None:
         principal = self._guard.principal(context)
         owner = Owner.of(principal)
-        denial = await self._guard.denial(principal, action, self._resource(row, owner))
+        denial = await self._guard.denial(principal, self._create_action, self._resource(row, owner))
         if denial is not None:
-            self._guard.record(principal, action, denial.reason, self._kind, row.id)
+            self._guard.record(principal, self._create_action, denial.reason, self._kind, row.id)
             raise denial
-        await self._write(row, owner, context, is_new=True)
-
-    async def _write(self, row: TRow, owner: Owner | None, context: TContext, *, is_new: bool) -> None:
-        row = unstamped(row) if owner is None else stamped(row, owner)
+        row = stamped(row, owner)
+        life = self._life(row.id)
         await self._save(row, context)
-        self._memory()[row.id] = Seen(row, owner, is_new=is_new)
+        memory[row.id] = KnownRow(row, owner, life, is_made_here=True)
 
-    async def _adopted(self, row: TRow, owns: Owns[TContext], context: TContext) -> Owner | None:
-        """Return whose a row is; one without a stamp is the caller's from now on, if the app says so."""
+    async def _adopted(self, row: TRow, owns: Owns[TContext], context: TContext) -> TRow:
+        """Return a row with its stamp; one without is the caller's from now on, if the app says so.
+
+        Raises:
+            PolicyFailedError: The hook has failed; the cause is in the log.
+        """
         principal = self._guard.principal(context)
         if has_stamp(row) or isinstance(principal, SystemPrincipal):
-            return owner_of(row)
+            return row
         try:
-            if await owns(unstamped(row), principal, context) is not True:
-                return None
+            if await awaited(owns(unstamped(row), principal, context), "owns") is not True:
+                return row
         except Exception as error:  # noqa: BLE001 - the app's code may raise anything, and has said no
             logger.error("the hook owns= failed, which is a no\n%s", stack_of(error))
-            return None
-        async with self._lock(f"owner of {row.id}"):
-            latest = await self._load(row.id, context)
-            if not has_stamp(latest):
-                latest = stamped(latest, Owner.of(principal))
-                await self._save(latest, context)
-            return owner_of(latest)
+            raise PolicyFailedError from None
+        try:
+            async with self._lock(f"owner of {row.id}"):
+                latest = await self._load(row.id, context)
+                if not has_stamp(latest):
+                    latest = stamped(latest, Owner.of(principal))
+                    await self._save(latest, context)
+                return latest
+        except NotFoundError:
+            return row  # it is gone, or another process was first
 
-    def _memory(self) -> dict[str, Seen[TRow]]:
-        """Return what the current request has seen; outside of a request, nothing is remembered."""
-        state = RequestState.current()
-        if state is None:
-            return {}
-        memory: dict[str, Seen[TRow]] = state.remembered.setdefault(self, {})
-        return memory
+    def _end(self, row_id: str) -> None:
+        """Forget a row that is deleted, in every request of this process."""
+        life = self._lives.pop(row_id, None)
+        if life is not None:
+            life.is_over = True
 
-    def _made(self) -> set[str]:
-        """Return the ids that `made` was told in the current request."""
-        state = RequestState.current()
-        if state is None:
-            return set()
-        made: set[str] = state.remembered.setdefault((self, "made"), set())
-        return made
+    def _life(self, row_id: str) -> Life:
+        return self._lives.setdefault(row_id, Life())
 
     def _lock(self, name: str) -> asyncio.Lock:
         """Return the lock of this process under which a row is made, or gets its first owner."""
         return self._locks.setdefault(name, asyncio.Lock())
+
+    def _memory(self) -> Known[TRow]:
+        return RequestState.memory(self, dict[str, KnownRow[TRow]])
+
+    def _claims(self) -> dict[str, TRow]:
+        return RequestState.memory((self, "claims"), dict[str, TRow])
+
+
+def _recall(row_id: str, memory: Known[TRow]) -> KnownRow[TRow] | None:
+    """Return what is known of a row, unless it has been deleted meanwhile."""
+    known = memory.get(row_id)
+    return None if known is None or known.life.is_over else known
+
+
+def _is_unchanged(before: Principal | None, now: Principal) -> bool:
+    """Tell whether somebody is who was allowed before, with the same scopes and claims."""
+    return before is now or (before == now and before is not None and before.claims == now.claims)

@@ -24,6 +24,7 @@ from .pages import MAX_ROWS, visible_page
 from .policy import AccessPolicy, OwnerOnly
 from .resources import Action
 from .rows import OwnedRows, Owns
+from .rules import bound_elsewhere
 
 TContext = TypeVar("TContext")
 
@@ -43,11 +44,16 @@ class OwnershipStore(DelegatingStore[TContext]):
         policy: Decides who may do what.
         unowned: What becomes of rows without a stamp: nobody reaches them, or `owns` is asked.
         owns: Tells whether such a row belongs to a principal, who then owns it for good.
+        cursor_key: Key of Fernet for the cursors inside of a long list in a store that filters nothing, the
+            same in every process; without one, such a cursor is void in another process.
         meter_provider: Where the counter of refusals goes; the global provider if None.
 
+    Attributes:
+        guard: Asks the policy, `guard.policy`.
+
     Raises:
-        ConfigurationError: The inner store is none, or guarded already; the policy is none; `unowned` and
-            `owns` do not go together.
+        ConfigurationError: The inner store is none, or guarded already; the policy or the key is none;
+            `unowned` and `owns` do not go together.
     """
 
     def __init__(
@@ -58,23 +64,42 @@ class OwnershipStore(DelegatingStore[TContext]):
         policy: AccessPolicy = _OWNER_ONLY,
         unowned: Literal["deny", "adopt"] = "deny",
         owns: Owns[TContext] | None = None,
+        cursor_key: bytes | str | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
         super().__init__(inner)
-        if not isinstance(inner, Store) or guarded_store(inner) is not None:
-            raise ConfigurationError(f"inner must be a Store that is not guarded yet, not {named(inner)}")
-        if unowned not in ("deny", "adopt") or (unowned == "adopt") is not callable(owns):
-            raise ConfigurationError('unowned must be "deny", or "adopt" with a function owns=')
+        if not isinstance(inner, Store):
+            raise ConfigurationError(f"inner must be a Store, not {named(inner)}")
+        if guarded_store(inner) is not None:
+            raise ConfigurationError(
+                "inner is guarded already: a second guard would take the stamps of the first away"
+            )
+        if unowned not in ("deny", "adopt"):
+            raise ConfigurationError(f'unowned must be "deny" or "adopt", not {unowned!r}')
+        if (unowned == "adopt") is not callable(owns):
+            raise ConfigurationError('unowned="adopt" and a function owns= go together')
         self.guard: Guard[TContext] = Guard(policy, principal, meter_provider)
         self._threads: OwnedRows[ThreadMetadata, TContext] = OwnedRows(
-            "thread", self.guard, load=inner.load_thread, save=inner.save_thread, owns=owns
+            "thread",
+            self.guard,
+            create="threads:create",
+            write="threads:write",
+            load=inner.load_thread,
+            save=inner.save_thread,
+            owns=owns,
         )
         self._attachments: OwnedRows[Attachment, TContext] = OwnedRows(
-            "attachment", self.guard, load=inner.load_attachment, save=inner.save_attachment, owns=owns
+            "attachment",
+            self.guard,
+            create="attachments:create",
+            write="attachments:write",
+            load=inner.load_attachment,
+            save=inner.save_attachment,
+            owns=owns,
         )
         self._items = OwnedItems(inner, self._threads, self.guard)
         self._gate = AccessGate(self.guard, self._threads, self._items, self._attachments)
-        self._cursors = SealedCursors()
+        self._cursors = SealedCursors(cursor_key)
 
     @property
     def gate(self) -> AccessGate[TContext]:
@@ -136,7 +161,7 @@ class OwnershipStore(DelegatingStore[TContext]):
             NotFoundError: There is one with this id that they may not write to; recorded.
             ForbiddenError: There is none, and they may not create one; recorded.
         """
-        await self._threads.save(thread, create="threads:create", write="threads:write", context=context)
+        await self._threads.save(thread, context)
 
     async def delete_thread(self, thread_id: str, context: TContext) -> None:
         """Delete a thread and its items.
@@ -155,7 +180,7 @@ class OwnershipStore(DelegatingStore[TContext]):
         is short because of that has a cursor to go on with. Its cursors must be the ids of threads.
 
         Raises:
-            NotFoundError: The cursor is none of theirs; recorded.
+            NotFoundError: The cursor is none of theirs, or void; recorded.
         """
         asker = Owner.of(self.guard.principal(context))
         start = None if after is None else self._cursors.open(after, asker)
@@ -234,13 +259,11 @@ class OwnershipStore(DelegatingStore[TContext]):
         """
         if attachment.thread_id is not None:
             await self._threads.require(attachment.thread_id, "threads:write", context)
-        await self._attachments.save(
-            attachment,
-            create="attachments:create",
-            write="attachments:write",
-            context=context,
-            objection=partial(_rebinding, attachment),
-        )
+
+        def objection(old: Attachment) -> str | None:
+            return "bound to another thread" if bound_elsewhere(old, attachment.thread_id) else None
+
+        await self._attachments.save(attachment, context, objection=objection)
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's metadata.
@@ -251,12 +274,12 @@ class OwnershipStore(DelegatingStore[TContext]):
         delete = self.inner.delete_attachment
         await self._attachments.delete(attachment_id, "attachments:delete", delete, context)
 
-    def attachment_made(self, attachment_id: str) -> None:
-        """Note that the app's attachment store has made an attachment for the caller of this request.
+    def let_claim_attachment(self, attachment: Attachment) -> None:
+        """Let this request save an attachment as new that the app's attachment store has just made for it.
 
-        It may have stored it as well, without a stamp, as ChatKit's guide does.
+        That may have stored it as well, past the guard and so without a stamp, as in ChatKit's guide.
         """
-        self._attachments.made(attachment_id)
+        self._attachments.let_claim(attachment)
 
 
 class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
@@ -272,8 +295,10 @@ class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
 
     def __init__(self, inner: AttachmentStore[TContext], *, store: OwnershipStore[TContext]) -> None:
         super().__init__(inner)
-        if not isinstance(inner, AttachmentStore) or isinstance(inner, OwnershipAttachmentStore):
-            raise ConfigurationError(f"inner must be an AttachmentStore, not guarded yet, not {named(inner)}")
+        if not isinstance(inner, AttachmentStore):
+            raise ConfigurationError(f"inner must be an AttachmentStore, not {named(inner)}")
+        if isinstance(inner, OwnershipAttachmentStore):
+            raise ConfigurationError("inner is guarded already")
         if not isinstance(store, OwnershipStore):
             raise ConfigurationError(f"store must be an OwnershipStore, not {named(store)}")
         self._store = store
@@ -286,7 +311,7 @@ class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
         """
         await self._store.guard.admit("attachments:create", context)
         attachment = await self.inner.create_attachment(input, context)
-        self._store.attachment_made(attachment.id)
+        self._store.let_claim_attachment(attachment)
         return attachment
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
@@ -306,8 +331,3 @@ def guarded_store(store: Store[TContext]) -> OwnershipStore[TContext] | None:
             return None
         store = store.inner
     return store
-
-
-def _rebinding(new: Attachment, old: Attachment) -> str | None:
-    """Tell whether an attachment would leave the thread that it is bound to."""
-    return None if old.thread_id in (None, new.thread_id) else "bound to another thread"

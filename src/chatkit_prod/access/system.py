@@ -20,7 +20,7 @@ class SystemPrincipal(Principal):
 
     def __post_init__(self) -> None:
         Principal.__post_init__(self)
-        if RequestState.has_begun_this():
+        if RequestState.within_request():
             raise ConfigurationError("a request cannot become the system: run the job outside of it")
 
 

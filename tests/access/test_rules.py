@@ -1,14 +1,21 @@
-"""A thread that is locked or closed says so, in the user's language."""
+"""A thread that is locked or closed says so, in the user's language; an attachment stays in its thread."""
 
 from datetime import datetime
 from gettext import NullTranslations
 
 import pytest
 from chatkit.errors import CustomStreamError
-from chatkit.types import ActiveStatus, ClosedStatus, LockedStatus, ThreadMetadata, ThreadStatus
+from chatkit.types import (
+    ActiveStatus,
+    ClosedStatus,
+    FileAttachment,
+    LockedStatus,
+    ThreadMetadata,
+    ThreadStatus,
+)
 
 from chatkit_prod import RequestState
-from chatkit_prod.access.status import require_open
+from chatkit_prod.access.rules import bound_elsewhere, locked
 from tests.servers import http_scope
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - ChatKit's own times are naive
@@ -29,13 +36,13 @@ def thread(status: ThreadStatus) -> ThreadMetadata:
 
 
 def refusal(status: ThreadStatus) -> CustomStreamError:
-    with pytest.raises(CustomStreamError) as raised:
-        require_open(thread(status))
-    return raised.value
+    found = locked(thread(status))
+    assert found is not None
+    return found
 
 
 def test_an_active_thread_takes_what_a_user_says() -> None:
-    require_open(thread(ActiveStatus()))
+    assert locked(thread(ActiveStatus())) is None
 
 
 @pytest.mark.parametrize("status", [LockedStatus(reason="Quota."), ClosedStatus(reason="Quota.")], ids=repr)
@@ -77,3 +84,18 @@ def test_outside_of_a_request_the_text_is_english(status: ThreadStatus, english:
 @pytest.mark.parametrize("status", [LockedStatus(), ClosedStatus()], ids=repr)
 def test_a_second_try_is_not_offered(status: ThreadStatus) -> None:
     assert refusal(status).allow_retry is False
+
+
+@pytest.mark.parametrize(
+    ("bound_to", "thread_id", "expected"),
+    [
+        (None, None, False),
+        (None, "thr_1", False),
+        ("thr_1", "thr_1", False),
+        ("thr_1", "thr_2", True),
+        ("thr_1", None, True),
+    ],
+)
+def test_an_attachment_is_bound_once(bound_to: str | None, thread_id: str | None, expected: bool) -> None:
+    file = FileAttachment(id="atc_1", name="a.txt", mime_type="text/plain", thread_id=bound_to)
+    assert bound_elsewhere(file, thread_id) is expected
