@@ -99,10 +99,10 @@ def test_without_a_catalog_texts_stay_as_they_are() -> None:
 def test_what_is_remembered_in_one_request_is_not_there_in_another() -> None:
     (_, one), (_, other) = RequestState.seed(http_scope()), RequestState.seed(http_scope())
     with one.as_current():
-        RequestState.memory("key", list[str]).append("value")
+        RequestState.memory("key")["a"] = 1
         with other.as_current():
-            assert RequestState.memory("key", list[str]) == []
-        assert RequestState.memory("key", list[str]) == ["value"]
+            assert RequestState.memory("key") == {}
+        assert RequestState.memory("key") == {"a": 1}
 
 
 # ------------------------------------------------------------------------------------------------ the current request
@@ -176,11 +176,11 @@ async def test_whatever_a_request_starts_runs_for_it_and_nothing_else_does(look:
 async def test_a_request_remembers_until_it_is_over() -> None:
     _, state = RequestState.seed(http_scope())
     with state.as_current():
-        RequestState.memory("key", list[str]).append("value")
-        assert RequestState.memory("key", list[str]) == ["value"]
-        assert RequestState.memory("other", list[str]) == []
-    RequestState.memory("key", list[str]).append("value")
-    assert RequestState.memory("key", list[str]) == []
+        RequestState.memory("key")["a"] = 1
+        assert RequestState.memory("key") == {"a": 1}
+        assert RequestState.memory("other") == {}
+    RequestState.memory("key")["a"] = 1
+    assert RequestState.memory("key") == {}
 
 
 @pytest.mark.anyio
@@ -192,12 +192,12 @@ async def test_a_task_that_outlives_its_request_runs_for_none() -> None:
     _, state = RequestState.seed(http_scope())
     over = asyncio.Event()
     with state.as_current():
-        RequestState.memory("key", list[str]).append("value")
+        RequestState.memory("key")["a"] = 1
         task = asyncio.create_task(later())
     over.set()
     assert await task == (None, True)
     with state.as_current():
-        assert RequestState.memory("key", list[str]) == []
+        assert RequestState.memory("key") == {}
     assert RequestState.within_request() is False
 
 

@@ -1,7 +1,7 @@
 """What the layers know about one request."""
 
 import secrets
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from gettext import NullTranslations
@@ -74,7 +74,7 @@ class RequestState:
         self.outcome: Outcome | None = None
         self.error_type: str | None = None
         self.context: Any = None
-        self._memory: dict[object, Any] = {}
+        self._memory: dict[object, dict[Any, Any]] = {}
         self._is_over = False
         self._principal: Principal | None = None
         self._locale: str | None = None
@@ -109,22 +109,15 @@ class RequestState:
         """Tell whether this code runs for a request, or was begun by one that is over."""
         return _current.get() is not None
 
-    @classmethod
-    def memory(cls, key: object, make: Callable[[], T]) -> T:
-        """Return what somebody keeps for the length of a request; outside of one, what is forgotten at once.
+    @staticmethod
+    def memory(key: object) -> dict[Any, Any]:
+        """Return a dictionary that lasts as long as the request; outside of one, it is a new one each time.
 
         Args:
-            key: Whose it is, and what.
-            make: Makes it when there is none yet.
+            key: Whose it is, and what for.
         """
-        state = cls.current()
-        if state is None:
-            return make()
-        memory = state._memory  # noqa: SLF001 - one of ours
-        if key not in memory:
-            memory[key] = make()
-        kept: T = memory[key]
-        return kept
+        state = RequestState.current()
+        return {} if state is None else state._memory.setdefault(key, {})  # noqa: SLF001 - one of ours
 
     @contextmanager
     def as_current(self) -> Generator[None]:

@@ -101,7 +101,7 @@ async def _upsert(
     rows: OwnedRows[Any, RequestContext], row: Any, context: RequestContext, **_: object
 ) -> None:
     """Save a row as the caller's, whoever has it."""
-    await rows._create(row, context, {})
+    await rows._create(row, context)
 
 
 async def _save_anywhere(

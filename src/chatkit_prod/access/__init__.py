@@ -1,5 +1,6 @@
 """Whose is what: nobody reaches another user's threads or attachments, by any operation."""
 
+from .attachments import OwnershipAttachmentStore
 from .guard import PrincipalOf
 from .owner import OWNER_KEY, Owner, owner_of, stamped
 from .policy import (
@@ -15,7 +16,7 @@ from .policy import (
 )
 from .resources import Action, Resource
 from .rows import Owns
-from .store import OwnershipAttachmentStore, OwnershipStore
+from .store import OwnershipStore
 from .system import SystemPrincipal, system_principal
 
 __all__ = [

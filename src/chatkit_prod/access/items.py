@@ -54,10 +54,10 @@ class OwnedItems(Generic[TContext]):
             NotFoundError: It is not, or the caller may not; recorded.
         """
         await self._threads.require(thread_id, action, context)
-        known = self._memory()
-        if (thread_id, item_id) not in known:
+        known = self._memory(thread_id)
+        if item_id not in known:
             item = await self._fetch(thread_id, item_id, action, context)
-            known[thread_id, item_id] = item if keep else None
+            known[item_id] = item if keep else None
 
     async def load(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Load an item of a thread that the caller may read.
@@ -66,11 +66,11 @@ class OwnedItems(Generic[TContext]):
             NotFoundError: It is not there, or the caller may not; recorded.
         """
         await self._threads.require(thread_id, "threads:read", context)
-        known = self._memory()
-        item = known.get((thread_id, item_id))
+        known = self._memory(thread_id)
+        item = known.get(item_id)
         if item is None:
             item = await self._fetch(thread_id, item_id, "threads:read", context)
-        known[thread_id, item_id] = None
+        known[item_id] = None
         return item
 
     async def page(
@@ -86,11 +86,11 @@ class OwnedItems(Generic[TContext]):
         else:
             await self.require(thread_id, after, "threads:read", context)
         page = await self._inner.load_thread_items(thread_id, after, limit, order, context)
-        known = self._memory()
-        for item in page.data:
-            if item.thread_id != thread_id:
-                return self._without_strays(page, thread_id, context)
-            known.setdefault((thread_id, item.id))
+        found = [item.id for item in page.data if item.thread_id == thread_id]
+        if len(found) < len(page.data):
+            page = self._without_strays(page, thread_id, context)
+        known = self._memory(thread_id)
+        known.update(dict.fromkeys(found, None) | known)
         return page
 
     async def save(self, thread_id: str, item: ThreadItem, save: Save[TContext], context: TContext) -> None:
@@ -107,7 +107,7 @@ class OwnedItems(Generic[TContext]):
         if isinstance(item, UserMessageItem):
             self._guard.require_open(thread.row, "threads:write", context)
         await save(thread_id, item, context)
-        self._memory()[thread_id, item.id] = None
+        self._memory(thread_id)[item.id] = None
 
     async def delete(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete an item of a thread that the caller may write to, if it is there.
@@ -116,8 +116,8 @@ class OwnedItems(Generic[TContext]):
             NotFoundError: The caller may not; recorded.
         """
         await self._threads.require(thread_id, "threads:write", context)
-        known = self._memory()
-        if (thread_id, item_id) not in known:
+        known = self._memory(thread_id)
+        if item_id not in known:
             try:
                 item = await self._inner.load_item(thread_id, item_id, context)
             except NotFoundError:
@@ -126,7 +126,7 @@ class OwnedItems(Generic[TContext]):
                 self._record("threads:write", item_id, "of another thread", context)
                 return
         await self._inner.delete_thread_item(thread_id, item_id, context)
-        known.pop((thread_id, item_id), None)
+        known.pop(item_id, None)
 
     async def _fetch(self, thread_id: str, item_id: str, action: Action, context: TContext) -> ThreadItem:
         try:
@@ -153,6 +153,7 @@ class OwnedItems(Generic[TContext]):
     def _record(self, action: Action, item_id: str, reason: str, context: TContext) -> None:
         self._guard.record(self._guard.principal(context), action, reason, "item", item_id)
 
-    def _memory(self) -> dict[tuple[str, str], ThreadItem | None]:
-        """Return the items that are known to be in their thread, each with what the next load may get."""
-        return RequestState.memory(self, dict[tuple[str, str], ThreadItem | None])
+    def _memory(self, thread_id: str) -> dict[str, ThreadItem | None]:
+        """Return the items that are known to be in a thread, each with what the next load may get."""
+        memory: dict[str, ThreadItem | None] = RequestState.memory((self, thread_id))
+        return memory

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 from weakref import WeakValueDictionary
 
@@ -21,6 +20,7 @@ from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
 from .guard import Guard, PolicyFailedError
+from .known import KnownRow, KnownRows
 from .owner import Owner, has_stamp, owner_of, stamped, stamped_like, unstamped
 from .resources import Action, Resource
 from .system import SystemPrincipal
@@ -32,39 +32,6 @@ Owns = Callable[[ThreadMetadata | Attachment, Principal, TContext], Awaitable[bo
 """An app's own answer to whether an unstamped row belongs to a principal; async."""
 
 logger = logging.getLogger("chatkit_prod")
-
-
-class Life:
-    """Ends when a row is deleted: what is known of it is then worth nothing, should its id be used again."""
-
-    __slots__ = ("__weakref__", "is_over")
-
-    def __init__(self) -> None:
-        self.is_over = False
-
-
-@dataclass(slots=True)
-class KnownRow(Generic[TRow]):
-    """What a request knows of a row.
-
-    Args:
-        row: The row, with its stamp, as it was loaded or saved.
-        owner: Whose it is; None if nobody knows.
-        life: Of the row with this id.
-        allowed: What the policy has allowed, and to whom.
-        is_made_here: Whether the request has made it.
-        is_kept: Whether it was loaded a moment ago, and kept for whoever loads it next.
-    """
-
-    row: TRow
-    owner: Owner | None
-    life: Life
-    allowed: dict[Action, Principal] = field(default_factory=dict[Action, Principal])
-    is_made_here: bool = False
-    is_kept: bool = False
-
-
-Known = dict[str, KnownRow[TRow]]
 
 
 class OwnedRows(Generic[TRow, TContext]):
@@ -99,7 +66,7 @@ class OwnedRows(Generic[TRow, TContext]):
         self._save: Callable[[TRow, TContext], Awaitable[None]] = save
         self._owns = owns
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._lives: WeakValueDictionary[str, Life] = WeakValueDictionary()
+        self._known: KnownRows[TRow] = KnownRows()
 
     async def require(
         self, row_id: str, action: Action, context: TContext, *, keep: bool = False
@@ -115,10 +82,9 @@ class OwnedRows(Generic[TRow, TContext]):
         Raises:
             NotFoundError: It is absent, or the caller may not; recorded.
         """
-        memory = self._memory()
-        known = _recall(row_id, memory)
+        known = self._known.get(row_id)
         if known is None:
-            known = await self._fetch(row_id, context, memory)
+            known = await self._fetch(row_id, context)
             if known is not None:
                 known.is_kept = keep
         return await self._permitted(row_id, known, action, context)
@@ -129,10 +95,9 @@ class OwnedRows(Generic[TRow, TContext]):
         Raises:
             NotFoundError: It is absent, or the caller may not; recorded.
         """
-        memory = self._memory()
-        known = _recall(row_id, memory)
+        known = self._known.get(row_id)
         if known is None or not known.is_kept:
-            known = await self._fetch(row_id, context, memory)
+            known = await self._fetch(row_id, context)
         else:
             known.is_kept = False
         return unstamped((await self._permitted(row_id, known, action, context)).row)
@@ -151,13 +116,12 @@ class OwnedRows(Generic[TRow, TContext]):
             NotFoundError: There is one with this id that the caller may not change; recorded.
             ForbiddenError: There is none, and the caller may not make one; recorded.
         """
-        memory = self._memory()
-        known = _recall(row.id, memory)
+        known = self._known.get(row.id)
         if known is None:
             async with self._lock(row.id):
-                known = await self._fetch(row.id, context, memory)
+                known = await self._fetch(row.id, context)
                 if known is None or self._may_claim(row, known):
-                    await self._create(row, context, memory)
+                    await self._create(row, context)
                     return
         known = await self._permitted(row.id, known, self._write_action, context)
         reason = objection(known.row) if objection is not None else None
@@ -165,7 +129,8 @@ class OwnedRows(Generic[TRow, TContext]):
             raise self.refusal(row.id, self._write_action, reason, context)
         row = stamped_like(row, known.row)
         await self._save(row, context)
-        memory[row.id] = KnownRow(row, known.owner, known.life, is_made_here=known.is_made_here)
+        again = KnownRow(row, known.owner, known.life, is_made_here=known.is_made_here)
+        self._known.keep(row.id, again)
 
     def let_claim(self, row: TRow) -> None:
         """Let this request save a row as new that the app has just made for it, and may have stored unstamped."""
@@ -183,13 +148,13 @@ class OwnedRows(Generic[TRow, TContext]):
         Raises:
             NotFoundError: It is absent, or the caller may not; recorded.
         """
-        known = _recall(row_id, self._memory())
+        known = self._known.get(row_id)
         owner = known.owner if known is not None and known.is_made_here else None
         if owner is None or not owner.is_same(self._guard.principal(context)):
             await self.require(row_id, action, context)
-        self._end(row_id)
+        self._known.end(row_id)
         await delete(row_id, context)
-        self._end(row_id)
+        self._known.end(row_id)
 
     async def reaches(self, row: TRow, action: Action, context: TContext) -> bool:
         """Tell whether the caller may do something to a row out of a list; a no is not recorded.
@@ -221,7 +186,7 @@ class OwnedRows(Generic[TRow, TContext]):
         if known is None:
             raise self.refusal(row_id, action, "absent", context)
         principal = self._guard.principal(context)
-        if not _is_unchanged(known.allowed.get(action), principal):
+        if not known.is_allowed(action, principal):
             denial = await self._denial(known.row, known.owner, action, principal)
             if denial is not None:
                 raise self.refusal(row_id, action, denial.reason, context)
@@ -241,8 +206,8 @@ class OwnedRows(Generic[TRow, TContext]):
         thread_id = None if isinstance(row, ThreadMetadata) else row.thread_id
         return Resource(kind=self._kind, id=row.id, owner=owner, thread_id=thread_id)
 
-    async def _fetch(self, row_id: str, context: TContext, memory: Known[TRow]) -> KnownRow[TRow] | None:
-        life = self._life(row_id)
+    async def _fetch(self, row_id: str, context: TContext) -> KnownRow[TRow] | None:
+        life = self._known.life(row_id)
         try:
             row = await self._load(row_id, context)
         except NotFoundError:
@@ -250,17 +215,16 @@ class OwnedRows(Generic[TRow, TContext]):
         if self._owns is not None:
             with suppress(PolicyFailedError):  # then it stays nobody's
                 row = await self._adopted(row, self._owns, context)
-        before = _recall(row_id, memory)
+        before = self._known.get(row_id)
         is_made_here = before is not None and before.is_made_here
-        known = memory[row_id] = KnownRow(row, owner_of(row), life, is_made_here=is_made_here)
-        return known
+        return self._known.keep(row_id, KnownRow(row, owner_of(row), life, is_made_here=is_made_here))
 
     def _may_claim(self, row: TRow, known: KnownRow[TRow]) -> bool:
         """Tell whether a row that is there is what the app has just made for this request, and nothing else."""
         made = self._claims().pop(row.id, None)
         return made is not None and not has_stamp(known.row) and known.row == made
 
-    async def _create(self, row: TRow, context: TContext, memory: Known[TRow]) -> None:
+    async def _create(self, row: TRow, context: TContext) -> None:
         principal = self._guard.principal(context)
         owner = Owner.of(principal)
         denial = await self._guard.denial(principal, self._create_action, self._resource(row, owner))
@@ -268,9 +232,9 @@ class OwnedRows(Generic[TRow, TContext]):
             self._guard.record(principal, self._create_action, denial.reason, self._kind, row.id)
             raise denial
         row = stamped(row, owner)
-        life = self._life(row.id)
+        life = self._known.life(row.id)
         await self._save(row, context)
-        memory[row.id] = KnownRow(row, owner, life, is_made_here=True)
+        self._known.keep(row.id, KnownRow(row, owner, life, is_made_here=True))
 
     async def _adopted(self, row: TRow, owns: Owns[TContext], context: TContext) -> TRow:
         """Return a row with its stamp; one without is the caller's from now on, if the app says so.
@@ -297,32 +261,11 @@ class OwnedRows(Generic[TRow, TContext]):
         except NotFoundError:
             return row  # it is gone, or another process was first
 
-    def _end(self, row_id: str) -> None:
-        """Forget a row that is deleted, in every request of this process."""
-        life = self._lives.pop(row_id, None)
-        if life is not None:
-            life.is_over = True
-
-    def _life(self, row_id: str) -> Life:
-        return self._lives.setdefault(row_id, Life())
-
     def _lock(self, name: str) -> asyncio.Lock:
         """Return the lock of this process under which a row is made, or gets its first owner."""
         return self._locks.setdefault(name, asyncio.Lock())
 
-    def _memory(self) -> Known[TRow]:
-        return RequestState.memory(self, dict[str, KnownRow[TRow]])
-
     def _claims(self) -> dict[str, TRow]:
-        return RequestState.memory((self, "claims"), dict[str, TRow])
-
-
-def _recall(row_id: str, memory: Known[TRow]) -> KnownRow[TRow] | None:
-    """Return what is known of a row, unless it has been deleted meanwhile."""
-    known = memory.get(row_id)
-    return None if known is None or known.life.is_over else known
-
-
-def _is_unchanged(before: Principal | None, now: Principal) -> bool:
-    """Tell whether somebody is who was allowed before, with the same scopes and claims."""
-    return before is now or (before == now and before is not None and before.claims == now.claims)
+        """Return what this request may save as new, by id."""
+        claims: dict[str, TRow] = RequestState.memory((self, "claims"))
+        return claims
