@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from statistics import median
+from statistics import quantiles
 
 import pytest
 from joserfc.jws import serialize_compact
@@ -243,6 +243,11 @@ async def cpu_seconds(auth: JWTBearer, token: bytes, times: int = 1) -> float:
     return (time.process_time() - start) / times
 
 
+def undisturbed(seconds: list[float]) -> float:
+    """Return the lower quartile: what something takes while the machine does little else."""
+    return quantiles(seconds, n=4)[0]
+
+
 @pytest.mark.parametrize(
     ("size", "fault"),
     [(10_000, None), (2_000, status(500))],
@@ -267,7 +272,7 @@ async def test_a_flood_of_unknown_keys_makes_one_fetch_per_cooldown_and_slows_no
         clock.move(COOLDOWN / 1_000)
     assert len(fetches) in {size // 1_000 - 1, size // 1_000}
     assert all(later - earlier >= COOLDOWN - 1e-6 for earlier, later in pairwise(fetches))
-    assert median(during) <= 2 * median(usual)
+    assert undisturbed(during) <= 2 * undisturbed(usual)
 
 
 async def test_good_tokens_do_not_wait_for_the_fetch_that_unknown_keys_wait_for(issuer: Issuer) -> None:
@@ -283,4 +288,4 @@ async def test_good_tokens_do_not_wait_for_the_fetch_that_unknown_keys_wait_for(
     answers = await asyncio.gather(*unknown, return_exceptions=True)
     assert {type(answer) for answer in answers} == {UnknownKeyError}
     assert issuer.requests == [OPENID, JWKS, JWKS]
-    assert median(during) <= 2 * median(usual)
+    assert undisturbed(during) <= 2 * undisturbed(usual)
