@@ -1,8 +1,8 @@
 """All layers in their order around one server.
 
-tracing → origin → auth → locale → endpoint → gate → the app's server
-↓
-guarded stores → the app's own
+    tracing → origin → auth → locale → endpoint → the app's server → guarded stores → the app's own
+
+The gate of the guarded stores stands in the endpoint.
 """
 
 import logging
@@ -112,7 +112,8 @@ def harden(
             the server's stores are guarded by another policy already.
 
     Sets:
-        With `access`: `server.store` and `server.attachment_store` to guarded ones around them. A `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
+        With `access`, `server.store` and `server.attachment_store` to guarded ones around them; a
+        `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
         raise ConfigurationError(

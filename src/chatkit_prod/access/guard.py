@@ -1,7 +1,9 @@
 """Asks the policy, and records every no: on the audit logger, and in a counter.
 
-principal, action, resource → policy → yes
-↘ no, with a reason → audit record, counter
+    principal, action, resource → policy ┬→ yes
+                                         └→ no, with a reason → audit record, counter
+
+What a client is told is decided by whoever asked.
 """
 
 import logging

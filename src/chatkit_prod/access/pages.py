@@ -1,8 +1,10 @@
 """A full page out of a list of which the caller may see only some.
 
-inner page → the caller's own → enough for a page and one more? → the page
-↑                                  ↓ no
-└──────────── the next one ────────┘ bounded
+    inner page → the caller's own → enough for a page and one more? ┬→ yes: the page
+        ↑                                                           │
+        └────────────── the next one, so many times ────────────────┴→ no
+
+A store that filters by itself is read once.
 """
 
 from collections.abc import Awaitable, Callable

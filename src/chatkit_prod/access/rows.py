@@ -1,7 +1,9 @@
 """Threads, or attachments, of which everybody reaches what the policy gives them.
 
-id → known in this request? → the inner store → owner → guard → the row, without its stamp
-↘ NotFoundError: absent and foreign alike
+    id → known in this request? → the inner store → owner → guard ┬→ the row, without its stamp
+                                                                  └→ NotFoundError
+
+Absent and foreign are the same error, after the same call of the inner store.
 """
 
 import asyncio

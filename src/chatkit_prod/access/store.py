@@ -1,7 +1,9 @@
 """A store of which everybody reaches only what the policy gives them, whatever the inner store does.
 
-ChatKit, respond, tools → OwnershipStore ┬→ rows.py, items.py → the app's own store
-└→ guard.py → NotFoundError
+    ChatKit, respond, tools → OwnershipStore → rows.py, items.py ┬→ the app's own store
+                                                                 └→ guard.py → NotFoundError
+
+It brings its gate: every endpoint of the store asks `gate.py` before its server runs.
 """
 
 from functools import partial
