@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # What `make test` hands to pytest; for one test: make test PYTEST_ARGS="-k name".
-PYTEST_ARGS ?= --cov --numprocesses=logical --dist=loadfile
+PYTEST_ARGS ?= --cov --numprocesses=logical --dist=loadfile --no-loadscope-reorder
 
 STARTED := $(shell date +%s)
 elapsed  = $$(( $$(date +%s) - $(STARTED) )) s

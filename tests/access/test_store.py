@@ -1021,3 +1021,37 @@ async def test_with_a_key_a_cursor_holds_in_every_process(
     assert [found.id for found in (await second.load_threads(1, page.after, "asc", ALICE)).data] == ["thr_2"]
     with pytest.raises(NotFoundError):
         await other.load_threads(1, page.after, "asc", ALICE)
+
+
+async def test_what_a_request_has_made_it_may_undo_after_it_has_looked_at_it(inner: Watched) -> None:
+    makers: Store = OwnershipStore(
+        inner, policy=PerAction({"threads:create": OwnerOnly(), "threads:read": OwnerOnly()})
+    )
+    with request_of(ALICE.principal):
+        await makers.save_thread(thread(), ALICE)
+        await makers.load_thread("thr_1", ALICE)
+        await makers.delete_thread("thr_1", ALICE)
+    assert rows_of(inner)[0] == {}
+
+
+async def test_what_a_tool_has_asked_about_is_loaded_as_it_is_then(store: Store, inner: Watched) -> None:
+    with request_of(ALICE.principal):
+        await store.require_thread("thr_1", "threads:read", ALICE)
+        await store.require_item("thr_1", "msg_1", "threads:read", ALICE)
+        await store.require_attachment("atc_1", "attachments:read", ALICE)
+        owner = Owner.of(ALICE.principal)
+        await inner.save_thread(stamped(thread(title="new"), owner), None)
+        await inner.save_item("thr_1", message(text="new"), None)
+        await inner.save_attachment(stamped(attachment(name="new"), owner), None)
+        assert (await store.load_thread("thr_1", ALICE)).title == "new"
+        assert await store.load_item("thr_1", "msg_1", ALICE) == message(text="new")
+        assert (await store.load_attachment("atc_1", ALICE)).name == "new"
+
+
+async def test_a_page_does_not_lose_what_was_kept_for_the_next_load(store: Store, inner: Watched) -> None:
+    with request_of(ALICE.principal):
+        await look_up(store)
+        await store.load_thread_items("thr_1", None, 10, "asc", ALICE)
+        inner.calls.clear()
+        await store.load_item("thr_1", "msg_1", ALICE)
+    assert inner.calls == []
