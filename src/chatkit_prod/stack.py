@@ -26,6 +26,7 @@ from .locale import LocaleMiddleware
 from .options import listed
 from .pii import RedactingFilter
 from .principal import Principal
+from .store import gate_of
 from .tracing import TracingMiddleware
 
 TContext = TypeVar("TContext")
@@ -95,7 +96,7 @@ def harden(
         auth: Finds out who is asking. None is refused unless `insecure` is written out.
         context_factory: Maps the state of a request to the server's context; may be `async`.
         access: Decides who reaches which threads and attachments, such as `OwnerOnly()`. None leaves it to
-            the app's own store and server.
+            the app's own store and server, and is logged.
         allowed_origins: The origins of the pages that may ask, such as `https://app.example.com`, or
             the `DomainKeys` of their hostnames; beside them only pages of the endpoint's own host.
         allowed_hosts: The names that this service goes by; empty if the server checks `Host`.
@@ -136,6 +137,8 @@ def harden(
     _redact_logs()
     if access is not None:
         _guard_stores(server, access)
+    elif gate_of(server.store) is None:
+        logger.warning("access= is not given: whether a thread is its user's own is up to the app's store")
     return TracingMiddleware(guarded, tracer_provider=tracer_provider)
 
 

@@ -425,11 +425,19 @@ def test_what_harden_refuses_it_leaves_as_it_was() -> None:
     assert desk.store is inner
 
 
-def test_harden_leaves_the_stores_alone_without_a_policy() -> None:
+def test_harden_leaves_the_stores_alone_without_a_policy_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     desk = Desk()
     inner, files = desk.store, desk.attachment_store
     harden(desk, auth=AUTH, context_factory=context_of)
     assert (desk.store, desk.attachment_store) == (inner, files)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "access= is not given" in caplog.text
+    caplog.clear()
+    hardened(desk)
+    harden(desk, auth=AUTH, context_factory=context_of)
+    assert caplog.records == []
 
 
 async def test_a_second_endpoint_of_a_guarded_server_is_guarded_as_well() -> None:
