@@ -482,3 +482,23 @@ async def test_what_a_tool_may_not_reach_is_not_found() -> None:
     body = one_of_each(thread_id=created)["threads.sync_custom_action"]
     assert (await ask(app, body, "bob")).status == 200
     assert caught == [NotFoundError]
+
+
+async def test_the_gate_judges_the_operation_that_is_dispatched() -> None:
+    desk = CuriousDesk()
+    ids = await furnish(desk, "1")
+    desk.store = OwnershipStore(desk.store)
+    bodies_in_turn = [bodies(ids)["items.feedback"], chatkit_request("threads.list")]
+
+    async def batch(scope: Any, receive: Any, send: Any) -> None:
+        """Read two requests in one scope before the first is answered."""
+
+        async def received() -> Any:
+            return {"type": "http.request", "body": bodies_in_turn.pop(0), "more_body": False}
+
+        context = DeskContext()
+        read = [await ChatKitResponse.of(desk, Request(scope, received), context) for _ in range(2)]
+        await read[0](scope, receive, send)
+
+    answer = await ask(AuthMiddleware(batch, authenticator=AUTH), b"{}", "bob")
+    assert (answer.status, desk.ran) == (404, [])

@@ -38,7 +38,7 @@ class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
             raise ConfigurationError(f"store must be an OwnershipStore, not {named(store)}")
         self._store = store
 
-    async def create_attachment(self, input: AttachmentCreateParams, context: TContext) -> Attachment:  # noqa: A002
+    async def create_attachment(self, input: AttachmentCreateParams, context: TContext) -> Attachment:  # noqa: A002 - the name is of ChatKit
         """Register an attachment that is to be uploaded.
 
         Raises:
