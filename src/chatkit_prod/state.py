@@ -116,8 +116,10 @@ class RequestState:
         Args:
             key: Whose it is, and what for.
         """
-        state = RequestState.current()
-        return {} if state is None else state._memory.setdefault(key, {})  # noqa: SLF001 - one of ours
+        state = _current.get()
+        if state is None or state._is_over:  # noqa: SLF001 - one of ours
+            return {}
+        return state._memory.setdefault(key, {})  # noqa: SLF001 - one of ours
 
     @contextmanager
     def as_current(self) -> Generator[None]:

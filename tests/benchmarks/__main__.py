@@ -107,7 +107,7 @@ async def rows(rounds: int) -> list[Row]:
     )
     uncached_tokens = await uncached(rounds)
     known_token, middleware = await cached(rounds)
-    guarded_read, guarded_stream = await access.ratios(headers, rounds, DELTAS)
+    guarded = await access.ratios(headers, rounds, DELTAS)
     return [
         Row("`threads.list`, `ChatKitEndpoint` alone", ratio(lists, "alone", "bare"), 0.02),
         Row(
@@ -125,8 +125,9 @@ async def rows(rounds: int) -> list[Row]:
         ),
         Row("a known token, verified", known_token * 1e6, 4, " µs"),
         Row("a known token, the whole `AuthMiddleware`", middleware * 1e6, 15, " µs"),
-        Row("a `threads.get_by_id` of 20 items with `access=`, against without", guarded_read, 1.1),
-        Row("a 200-delta stream with `access=`, against without", guarded_stream, 1.02),
+        Row("a `threads.get_by_id` of 20 items with `access=`, against without", guarded.read, 1.1),
+        Row("the same of an empty thread", guarded.empty, 1.15),
+        Row("a 200-delta stream with `access=`, against without", guarded.stream, 1.02),
         Row("calls of the app's store in either, more than without", await access.further_calls(headers), 1),
     ]
 

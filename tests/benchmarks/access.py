@@ -15,7 +15,7 @@ from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore, chatkit_request, user_message
 from examples.stores.sqlite import SQLiteStore
 
-from .apps import THREAD, BenchServer, hardened
+from .apps import THREAD, TURNS, BenchServer, hardened
 from .measure import Request, batch, paired, ratio
 
 GET = chatkit_request("threads.get_by_id", thread_id=THREAD.id)
@@ -55,22 +55,41 @@ class CountingStore(DelegatingStore[Any]):
         return page
 
 
-async def ratios(headers: Mapping[str, str], rounds: int, deltas: int) -> tuple[float, float]:
-    """Return the CPU time with `access=OwnerOnly()` over that without, of a read and of a stream."""
-    unguarded, guarded = BenchServer(deltas), BenchServer(deltas)
-    apps = {
-        "without": (hardened(unguarded), unguarded),
-        "with": (hardened(guarded, access=OwnerOnly()), guarded),
-    }
-    found: list[float] = []
-    for body, size in ((GET, 100), (SEND, 6)):
+class Ratios(NamedTuple):
+    """CPU time with `access=OwnerOnly()` over that without.
+
+    Args:
+        read: Of a `threads.get_by_id` with a page of items.
+        empty: Of one without any item.
+        stream: Of an answer.
+    """
+
+    read: float
+    empty: float
+    stream: float
+
+
+async def ratios(headers: Mapping[str, str], rounds: int, deltas: int) -> Ratios:
+    """Measure what the gate and the guarded stores add."""
+
+    async def measure(body: bytes, turns: int, size: int) -> float:
+        unguarded, guarded = BenchServer(deltas, turns=turns), BenchServer(deltas, turns=turns)
+        apps = {
+            "without": (hardened(unguarded), unguarded),
+            "with": (hardened(guarded, access=OwnerOnly()), guarded),
+        }
         request = Request(body, headers)
         figures = await paired(
             {name: batch(request, app, server.reset, size=size) for name, (app, server) in apps.items()},
             rounds=rounds,
         )
-        found.append(ratio(figures, "with", "without"))
-    return found[0], found[1]
+        return ratio(figures, "with", "without")
+
+    return Ratios(
+        read=await measure(GET, TURNS, 100),
+        empty=await measure(GET, 0, 100),
+        stream=await measure(SEND, TURNS, 6),
+    )
 
 
 async def further_calls(headers: Mapping[str, str]) -> int:

@@ -42,13 +42,15 @@ class BenchServer(ChatKitServer[Any]):
 
     Args:
         deltas: How many.
+        turns: Questions in its one thread, each with its answer.
         store: Where it keeps its one thread; in memory by default.
     """
 
-    def __init__(self, deltas: int, *, store: Store[Any] | None = None) -> None:
+    def __init__(self, deltas: int, *, turns: int = TURNS, store: Store[Any] | None = None) -> None:
         self.inner = store or MemoryStore()
         super().__init__(self.inner)
         self._deltas = deltas
+        self._turns = turns
 
     async def respond(
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Any
@@ -63,10 +65,10 @@ class BenchServer(ChatKitServer[Any]):
         yield ThreadItemDoneEvent(item=item)
 
     async def reset(self) -> None:
-        """Leave one thread in the store, with ten questions and their answers."""
+        """Leave one thread in the store, with its questions and their answers."""
         await self.inner.delete_thread(THREAD.id, None)
         await self.inner.save_thread(THREAD, None)
-        for number in range(TURNS):
+        for number in range(self._turns):
             for item in _turn(number):
                 await self.inner.add_thread_item(THREAD.id, item, None)
 

@@ -58,19 +58,15 @@ class AccessGate(Generic[TContext]):
         await self._guard.admit(need.action, context)
         if operation.attachment_ids and need.attachments != need.action:
             await self._guard.admit(need.attachments, context)
-        await self._check_thread(operation, need, context)
+        thread_id = operation.thread_id
+        if thread_id is not None:
+            known = await self._threads.require(thread_id, need.action, context, keep=need.reloads)
+            for item_id in operation.item_ids:
+                await self._items.require(thread_id, item_id, need.action, context, keep=need.reloads)
+            if need.is_turn:
+                self._guard.require_open(known.row, need.action, context)
         for attachment_id in operation.attachment_ids:
             await self._check_attachment(attachment_id, operation, need, context)
-
-    async def _check_thread(self, operation: Operation, need: Need, context: TContext) -> None:
-        thread_id = operation.thread_id
-        if thread_id is None:
-            return
-        known = await self._threads.require(thread_id, need.action, context, keep=need.reloads)
-        for item_id in operation.item_ids:
-            await self._items.require(thread_id, item_id, need.action, context, keep=need.reloads)
-        if need.is_turn:
-            self._guard.require_open(known.row, need.action, context)
 
     async def _check_attachment(
         self, attachment_id: str, operation: Operation, need: Need, context: TContext

@@ -10,8 +10,6 @@ from typing import Generic, TypeVar
 from chatkit.store import NotFoundError, Store
 from chatkit.types import Page, ThreadItem, ThreadMetadata, UserMessageItem
 
-from chatkit_prod.state import RequestState
-
 from .guard import Guard
 from .resources import Action
 from .rows import OwnedRows
@@ -53,8 +51,7 @@ class OwnedItems(Generic[TContext]):
         Raises:
             NotFoundError: It is not, or the caller may not; recorded.
         """
-        await self._threads.require(thread_id, action, context)
-        known = self._memory(thread_id)
+        known = (await self._threads.require(thread_id, action, context)).items
         if item_id not in known:
             item = await self._fetch(thread_id, item_id, action, context)
             known[item_id] = item if keep else None
@@ -65,8 +62,7 @@ class OwnedItems(Generic[TContext]):
         Raises:
             NotFoundError: It is not there, or the caller may not; recorded.
         """
-        await self._threads.require(thread_id, "threads:read", context)
-        known = self._memory(thread_id)
+        known = (await self._threads.require(thread_id, "threads:read", context)).items
         item = known.get(item_id)
         if item is None:
             item = await self._fetch(thread_id, item_id, "threads:read", context)
@@ -81,16 +77,15 @@ class OwnedItems(Generic[TContext]):
         Raises:
             NotFoundError: The thread or the cursor is not there, or the caller may not; recorded.
         """
-        if after is None:
-            await self._threads.require(thread_id, "threads:read", context)
-        else:
+        if after is not None:
             await self.require(thread_id, after, "threads:read", context)
+        thread = await self._threads.require(thread_id, "threads:read", context)
         page = await self._inner.load_thread_items(thread_id, after, limit, order, context)
-        found = [item.id for item in page.data if item.thread_id == thread_id]
-        if len(found) < len(page.data):
-            page = self._without_strays(page, thread_id, context)
-        known = self._memory(thread_id)
-        known.update(dict.fromkeys(found, None) | known)
+        known = thread.items
+        for item in page.data:
+            if item.thread_id != thread_id:
+                return self._without_strays(page, thread_id, context)
+            known.setdefault(item.id, None)
         return page
 
     async def save(self, thread_id: str, item: ThreadItem, save: Save[TContext], context: TContext) -> None:
@@ -107,7 +102,7 @@ class OwnedItems(Generic[TContext]):
         if isinstance(item, UserMessageItem):
             self._guard.require_open(thread.row, "threads:write", context)
         await save(thread_id, item, context)
-        self._memory(thread_id)[item.id] = None
+        thread.items[item.id] = None
 
     async def delete(self, thread_id: str, item_id: str, context: TContext) -> None:
         """Delete an item of a thread that the caller may write to, if it is there.
@@ -115,8 +110,7 @@ class OwnedItems(Generic[TContext]):
         Raises:
             NotFoundError: The caller may not; recorded.
         """
-        await self._threads.require(thread_id, "threads:write", context)
-        known = self._memory(thread_id)
+        known = (await self._threads.require(thread_id, "threads:write", context)).items
         if item_id not in known:
             try:
                 item = await self._inner.load_item(thread_id, item_id, context)
@@ -152,8 +146,3 @@ class OwnedItems(Generic[TContext]):
 
     def _record(self, action: Action, item_id: str, reason: str, context: TContext) -> None:
         self._guard.record(self._guard.principal(context), action, reason, "item", item_id)
-
-    def _memory(self, thread_id: str) -> dict[str, ThreadItem | None]:
-        """Return the items that are known to be in a thread, each with what the next load may get."""
-        memory: dict[str, ThreadItem | None] = RequestState.memory((self, thread_id))
-        return memory

@@ -1,52 +1,57 @@
-"""What a request knows of the rows of one store, for as long as they live.
+"""What a request knows of the rows of one store, for as long as they are there.
 
 A row is looked up once in a request. What is known of it is worth nothing any more when it is deleted,
 by whichever request of this process: its id may be used again.
 """
 
-from dataclasses import dataclass, field
+from collections import deque
 from typing import Generic, TypeVar
-from weakref import WeakValueDictionary
 
-from chatkit.types import Attachment, ThreadMetadata
+from chatkit.types import Attachment, ThreadItem, ThreadMetadata
 
 from chatkit_prod.principal import Principal
 from chatkit_prod.state import RequestState
 
-from .owner import Owner
-from .resources import Action
+from .resources import Action, Resource
 
 TRow = TypeVar("TRow", ThreadMetadata, Attachment)
 
-
-class Life:
-    """Of a row: from when somebody asks about it to when it is deleted."""
-
-    __slots__ = ("__weakref__", "is_over")
-
-    def __init__(self) -> None:
-        self.is_over = False
+REMEMBERED_DELETIONS = 1000
 
 
-@dataclass(slots=True)
 class KnownRow(Generic[TRow]):
     """What a request knows of a row.
 
     Args:
         row: The row, with its stamp, as it was loaded or saved.
-        owner: Whose it is; None if nobody knows.
-        life: Of the row with this id.
-        allowed: What the policy has allowed, and to whom.
+        resource: What the policy is asked about; None if nobody knows whose the row is.
+        deletions: How many rows had been deleted before it was loaded or saved.
         is_made_here: Whether the request has made it.
         is_kept: Whether it was loaded a moment ago, and kept for whoever loads it next.
+
+    Attributes:
+        allowed: What the policy has allowed, and to whom.
+        items: The items that are known to be in this thread, each with what the next load may get.
     """
 
-    row: TRow
-    owner: Owner | None
-    life: Life
-    allowed: dict[Action, Principal] = field(default_factory=dict[Action, Principal])
-    is_made_here: bool = False
-    is_kept: bool = False
+    __slots__ = ("allowed", "deletions", "is_kept", "is_made_here", "items", "resource", "row")
+
+    def __init__(
+        self,
+        row: TRow,
+        resource: Resource | None,
+        deletions: int,
+        *,
+        is_made_here: bool = False,
+        is_kept: bool = False,
+    ) -> None:
+        self.row: TRow = row
+        self.resource = resource
+        self.deletions = deletions
+        self.is_made_here = is_made_here
+        self.is_kept = is_kept
+        self.allowed: dict[Action, Principal] = {}
+        self.items: dict[str, ThreadItem | None] = {}
 
     def is_allowed(self, action: Action, principal: Principal) -> bool:
         """Tell whether the policy has allowed this before, to who has the same scopes and claims."""
@@ -57,31 +62,39 @@ class KnownRow(Generic[TRow]):
 
 
 class KnownRows(Generic[TRow]):
-    """What the current request knows; outside of a request, nothing is kept."""
+    """What the current request knows; outside of a request, nothing is kept.
+
+    Attributes:
+        deletions: How many rows have been deleted so far; to be read before a row is loaded or saved.
+    """
 
     def __init__(self) -> None:
-        self._lives: WeakValueDictionary[str, Life] = WeakValueDictionary()
+        self.deletions = 0
+        self._deleted: deque[str] = deque(maxlen=REMEMBERED_DELETIONS)
 
     def get(self, row_id: str) -> KnownRow[TRow] | None:
         """Return what is known of a row, unless it has been deleted meanwhile."""
-        known = self._memory().get(row_id)
-        return None if known is None or known.life.is_over else known
-
-    def keep(self, row_id: str, known: KnownRow[TRow]) -> KnownRow[TRow]:
-        """Keep what is known of a row from now on."""
-        self._memory()[row_id] = known
+        known: KnownRow[TRow] | None = RequestState.memory(self).get(row_id)
+        if known is not None and known.deletions != self.deletions and self._is_void(row_id, known):
+            return None
         return known
 
-    def life(self, row_id: str) -> Life:
-        """Return the life of a row; to be asked for before it is loaded or made."""
-        return self._lives.setdefault(row_id, Life())
+    def keep(self, row_id: str, known: KnownRow[TRow]) -> KnownRow[TRow]:
+        """Keep what is known of a row from now on; its items, and that the request has made it, stay known."""
+        memory: dict[str, KnownRow[TRow]] = RequestState.memory(self)
+        before = memory.get(row_id)
+        if before is not None and not self._is_void(row_id, before):
+            known.items = before.items
+            known.is_made_here = known.is_made_here or before.is_made_here
+        memory[row_id] = known
+        return known
 
     def end(self, row_id: str) -> None:
         """Forget a row that is deleted, in every request of this process."""
-        life = self._lives.pop(row_id, None)
-        if life is not None:
-            life.is_over = True
+        self._deleted.append(row_id)
+        self.deletions += 1
 
-    def _memory(self) -> dict[str, KnownRow[TRow]]:
-        memory: dict[str, KnownRow[TRow]] = RequestState.memory(self)
-        return memory
+    def _is_void(self, row_id: str, known: KnownRow[TRow]) -> bool:
+        """Tell whether a row is among those deleted since, or may be: only the latest are remembered."""
+        later = self.deletions - known.deletions
+        return later > len(self._deleted) or row_id in list(self._deleted)[len(self._deleted) - later :]

@@ -74,8 +74,7 @@ def stamped(row: TRow, owner: Owner) -> TRow:
 
 def unstamped(row: TRow) -> TRow:
     """Return a copy without the stamp: what an app's own code gets to see."""
-    metadata = {**(row.metadata or {})}
-    metadata.pop(OWNER_KEY, None)
+    metadata = {key: value for key, value in (row.metadata or {}).items() if key != OWNER_KEY}
     is_kept = bool(metadata) or isinstance(row, ThreadMetadata)  # ChatKit makes attachments without
     return row.model_copy(update={"metadata": metadata if is_kept else None})
 

@@ -6,7 +6,7 @@ The table is complete for the supported releases, which a test checks. A type th
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from chatkit.types import (
     AttachmentsCreateReq,
@@ -51,8 +51,7 @@ READING: frozenset[Action] = frozenset({"threads:read", "attachments:read"})
 Kind = Literal["thread", "attachment"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resource:
+class Resource(NamedTuple):
     """What an action is done to.
 
     Args:

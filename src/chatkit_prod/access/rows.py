@@ -86,10 +86,11 @@ class OwnedRows(Generic[TRow, TContext]):
         """
         known = self._known.get(row_id)
         if known is None:
-            known = await self._fetch(row_id, context)
-            if known is not None:
-                known.is_kept = keep
-        return await self._permitted(row_id, known, action, context)
+            known = await self._fetch(row_id, context, keep=keep)
+        principal = self._guard.principal(context)
+        if known is None or not known.is_allowed(action, principal):
+            known = await self._permitted(row_id, known, action, principal)
+        return known
 
     async def load(self, row_id: str, action: Action, context: TContext) -> TRow:
         """Load a row that the caller may do something to, without its stamp.
@@ -102,7 +103,10 @@ class OwnedRows(Generic[TRow, TContext]):
             known = await self._fetch(row_id, context)
         else:
             known.is_kept = False
-        return unstamped((await self._permitted(row_id, known, action, context)).row)
+        principal = self._guard.principal(context)
+        if known is None or not known.is_allowed(action, principal):
+            known = await self._permitted(row_id, known, action, principal)
+        return unstamped(known.row)
 
     async def save(
         self, row: TRow, context: TContext, *, objection: Callable[[TRow], str | None] | None = None
@@ -125,14 +129,14 @@ class OwnedRows(Generic[TRow, TContext]):
                 if known is None or self._may_claim(row, known):
                     await self._create(row, context)
                     return
-        known = await self._permitted(row.id, known, self._write_action, context)
+        principal = self._guard.principal(context)
+        known = await self._permitted(row.id, known, self._write_action, principal)
         reason = objection(known.row) if objection is not None else None
         if reason is not None:
             raise self.refusal(row.id, self._write_action, reason, context)
         row = stamped_like(row, known.row)
         await self._save(row, context)
-        again = KnownRow(row, known.owner, known.life, is_made_here=known.is_made_here)
-        self._known.keep(row.id, again)
+        self._known.keep(row.id, KnownRow(row, self._resource(row), known.deletions))
 
     def let_claim(self, row: TRow) -> None:
         """Let this request save a row as new that the app has just made for it, and may have stored unstamped."""
@@ -151,8 +155,8 @@ class OwnedRows(Generic[TRow, TContext]):
             NotFoundError: It is absent, or the caller may not; recorded.
         """
         known = self._known.get(row_id)
-        owner = known.owner if known is not None and known.is_made_here else None
-        if owner is None or not owner.is_same(self._guard.principal(context)):
+        made = known.resource if known is not None and known.is_made_here else None
+        if made is None or not made.owner.is_same(self._guard.principal(context)):
             await self.require(row_id, action, context)
         self._known.end(row_id)
         await delete(row_id, context)
@@ -169,7 +173,8 @@ class OwnedRows(Generic[TRow, TContext]):
         try:
             if self._owns is not None:
                 row = await self._adopted(row, self._owns, context)
-            denial = await self._denial(row, owner_of(row), action, principal)
+            resource = self._resource(row)
+            denial = _unowned(resource, principal) or await self._guard.denial(principal, action, resource)
             if isinstance(denial, PolicyFailedError):
                 raise denial
         except PolicyFailedError as failure:
@@ -179,37 +184,35 @@ class OwnedRows(Generic[TRow, TContext]):
 
     def refusal(self, row_id: str, action: Action, reason: str, context: TContext) -> NotFoundError:
         """Record a refusal, and return what is raised for it: the same for every reason."""
-        self._guard.record(self._guard.principal(context), action, reason, self._kind, row_id)
-        return NotFoundError()
+        return self._refused(self._guard.principal(context), action, reason, row_id)
 
     async def _permitted(
-        self, row_id: str, known: KnownRow[TRow] | None, action: Action, context: TContext
+        self, row_id: str, known: KnownRow[TRow] | None, action: Action, principal: Principal
     ) -> KnownRow[TRow]:
         if known is None:
-            raise self.refusal(row_id, action, "absent", context)
-        principal = self._guard.principal(context)
+            raise self._refused(principal, action, "absent", row_id)
         if not known.is_allowed(action, principal):
-            denial = await self._denial(known.row, known.owner, action, principal)
+            resource = known.resource
+            denial = _unowned(resource, principal) or await self._guard.denial(principal, action, resource)
             if denial is not None:
-                raise self.refusal(row_id, action, denial.reason, context)
+                raise self._refused(principal, action, denial.reason, row_id)
             known.allowed[action] = principal
         return known
 
-    async def _denial(
-        self, row: TRow, owner: Owner | None, action: Action, principal: Principal
-    ) -> ForbiddenError | None:
-        """Return why a principal may not do something to a row; None if they may."""
-        if owner is None and not isinstance(principal, SystemPrincipal):
-            return ForbiddenError("unowned")
-        resource = None if owner is None else self._resource(row, owner)
-        return await self._guard.denial(principal, action, resource)
+    def _refused(self, principal: Principal, action: Action, reason: str, row_id: str) -> NotFoundError:
+        self._guard.record(principal, action, reason, self._kind, row_id)
+        return NotFoundError()
 
-    def _resource(self, row: TRow, owner: Owner) -> Resource:
+    def _resource(self, row: TRow) -> Resource | None:
+        """Return what the policy is asked about; None if nobody knows whose the row is."""
+        owner = owner_of(row)
+        if owner is None:
+            return None
         thread_id = None if isinstance(row, ThreadMetadata) else row.thread_id
         return Resource(kind=self._kind, id=row.id, owner=owner, thread_id=thread_id)
 
-    async def _fetch(self, row_id: str, context: TContext) -> KnownRow[TRow] | None:
-        life = self._known.life(row_id)
+    async def _fetch(self, row_id: str, context: TContext, *, keep: bool = False) -> KnownRow[TRow] | None:
+        deletions = self._known.deletions
         try:
             row = await self._load(row_id, context)
         except NotFoundError:
@@ -217,9 +220,7 @@ class OwnedRows(Generic[TRow, TContext]):
         if self._owns is not None:
             with suppress(PolicyFailedError):  # then it stays nobody's
                 row = await self._adopted(row, self._owns, context)
-        before = self._known.get(row_id)
-        is_made_here = before is not None and before.is_made_here
-        return self._known.keep(row_id, KnownRow(row, owner_of(row), life, is_made_here=is_made_here))
+        return self._known.keep(row_id, KnownRow(row, self._resource(row), deletions, is_kept=keep))
 
     def _may_claim(self, row: TRow, known: KnownRow[TRow]) -> bool:
         """Tell whether a row that is there is what the app has just made for this request, and nothing else."""
@@ -228,15 +229,15 @@ class OwnedRows(Generic[TRow, TContext]):
 
     async def _create(self, row: TRow, context: TContext) -> None:
         principal = self._guard.principal(context)
-        owner = Owner.of(principal)
-        denial = await self._guard.denial(principal, self._create_action, self._resource(row, owner))
+        row = stamped(row, Owner.of(principal))
+        resource = self._resource(row)
+        denial = await self._guard.denial(principal, self._create_action, resource)
         if denial is not None:
             self._guard.record(principal, self._create_action, denial.reason, self._kind, row.id)
             raise denial
-        row = stamped(row, owner)
-        life = self._known.life(row.id)
+        deletions = self._known.deletions
         await self._save(row, context)
-        self._known.keep(row.id, KnownRow(row, owner, life, is_made_here=True))
+        self._known.keep(row.id, KnownRow(row, resource, deletions, is_made_here=True))
 
     async def _adopted(self, row: TRow, owns: Owns[TContext], context: TContext) -> TRow:
         """Return a row with its stamp; one without is the caller's from now on, if the app says so.
@@ -271,3 +272,10 @@ class OwnedRows(Generic[TRow, TContext]):
         """Return what this request may save as new, by id."""
         claims: dict[str, TRow] = RequestState.memory((self, "claims"))
         return claims
+
+
+def _unowned(resource: Resource | None, principal: Principal) -> ForbiddenError | None:
+    """Return why nobody but the system reaches a row of which nobody knows whose it is."""
+    if resource is None and not isinstance(principal, SystemPrincipal):
+        return ForbiddenError("unowned")
+    return None
