@@ -22,10 +22,12 @@ ifneq ($(filter output-sync,$(.FEATURES)),)
 MAKEFLAGS += --output-sync=target
 endif
 
+CATALOGS := $(wildcard src/chatkit_prod/locale/messages/*/LC_MESSAGES/*.po examples/*/locales/*/LC_MESSAGES/*.po)
+COMPILE_EXAMPLE = -q compile --directory examples/support_desk/locales
 CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check integration chromium postgres bench docs lock format clean $(CHECKS)
+.PHONY: help demo test check integration chromium postgres bench docs lock messages format clean $(CHECKS)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,9 @@ bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
 docs: $(VENV)/.docs  ## build the documentation into site/
 	@$(BIN)/zensical build --clean --strict
 
+messages: $(VENV)/.check  ## bring the catalogs up to date with src/chatkit_prod/texts.py
+	@$(BIN)/python -m scripts.messages
+
 format: $(VENV)/.check  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
@@ -60,6 +65,7 @@ format: $(VENV)/.check  ## rewrite the code as `make check` wants it
 clean:  ## remove everything that make made
 	rm -rf $(VENV) $(VENV)-* $(PROVIDER)/node_modules dist site .cache .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples scripts -name __pycache__ -prune -exec rm -rf {} +
+	find src examples -name '*.mo' -delete
 
 # ------------------------------------------------------------------------------------------------ make check
 
@@ -116,10 +122,12 @@ $(VENV)/.created $(VENV)-wheel/.created $(VENV)-lowest/.created $(VENV)-lock/.cr
 	@$(PYTHON) -m venv --clear $(@D)
 	@touch $@
 
-$(VENV)/.demo: requirements/demo.txt pyproject.toml | $(VENV)/.created
+# The build compiles the catalogs of the package, so a change of one is a reason for another.
+$(VENV)/.demo: requirements/demo.txt pyproject.toml hatch_build.py $(CATALOGS) | $(VENV)/.created
 	@echo "==> Installing what the example needs, pinned, and this project into $(VENV) (half a minute the first time)"
 	@$(BIN)/python $(LOCKED) $<
 	@$(BIN)/python $(EDITABLE)
+	@$(BIN)/pybabel $(COMPILE_EXAMPLE)
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.demo
@@ -174,10 +182,11 @@ $(VENV)-wheel/.runtime: requirements/runtime.txt | $(VENV)-wheel/.created
 	@$(VENV)-wheel/bin/python $(LOCKED) $<
 	@touch $@
 
-$(VENV)-lowest/.lowest: requirements/lowest.txt pyproject.toml | $(VENV)-lowest/.created
+$(VENV)-lowest/.lowest: requirements/lowest.txt pyproject.toml hatch_build.py $(CATALOGS) | $(VENV)-lowest/.created
 	@echo "==> Installing the lowest versions, pinned, into $(VENV)-lowest (a minute the first time)"
 	@$(VENV)-lowest/bin/python $(LOCKED) $<
 	@$(VENV)-lowest/bin/python $(EDITABLE)
+	@$(VENV)-lowest/bin/pybabel $(COMPILE_EXAMPLE)
 	@touch $@
 
 # ------------------------------------------------------------------------------------------------ locks

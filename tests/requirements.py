@@ -33,7 +33,7 @@ OVERVIEW = (
         "GUIDE-LOCALE",
         guide(5),
         "Prompts, system messages and tool output follow the user's language.",
-        open="locale",
+        ("tests/path/test_languages.py::test_tool_and_model_answer_in_the_users_language",),
     ),
     Requirement(
         "GUIDE-CORRELATE",
@@ -84,7 +84,7 @@ LOCALE = (
         "LOCALE-FLOW-PROMPT",
         guide(14),
         "The language of a request reaches the prompt of the model.",
-        open="locale",
+        ("tests/path/test_languages.py::test_tool_and_model_answer_in_the_users_language",),
     ),
     Requirement(
         "LOCALE-SINGLE",
@@ -100,6 +100,7 @@ LOCALE = (
         "A whole list of languages, as browsers send it, is understood.",
         (
             "tests/locale/test_negotiate.py::test_the_best_supported_tag_answers_the_header",
+            "tests/locale/test_negotiate.py::test_the_nearest_of_the_supported_tags_answers",
             "tests/locale/test_middleware.py::test_every_header_of_that_name_counts",
         ),
     ),
@@ -116,6 +117,9 @@ LOCALE = (
         (
             "tests/locale/test_negotiate.py::test_any_text_at_all_gives_a_supported_tag",
             "tests/locale/test_middleware.py::test_any_bytes_at_all_give_a_supported_language",
+            "tests/locale/test_negotiate.py::test_any_header_gives_a_supported_tag_in_less_than_a_millisecond",
+            "tests/locale/test_negotiate.py::test_a_hundred_thousand_headers_take_less_than_two_megabytes",
+            "tests/locale/test_negotiate.py::test_eight_threads_with_cold_caches_agree",
         ),
     ),
     Requirement(
@@ -140,13 +144,21 @@ LOCALE = (
         "LOCALE-TOOLS",
         guide(26),
         "Tool output is in the user's language by way of the app's own catalogs.",
-        open="locale",
+        (
+            "tests/locale/test_translate.py::test_every_context_of_a_tool_says_whom_it_is_for",
+            "tests/path/test_languages.py::test_tool_and_model_answer_in_the_users_language",
+        ),
     ),
     Requirement(
         "LOCALE-ERRORS",
         guide(26),
         "Every text of ours that a user sees is in every language that ChatKit itself speaks.",
-        open="locale",
+        (
+            "tests/locale/test_messages.py::test_every_text_is_translated_and_nothing_else",
+            "tests/locale/test_messages.py::test_the_plural_rule_is_that_of_cldr",
+            "tests/locale/test_messages.py::test_every_request_of_chatkit_gets_the_texts_of_its_own_translation",
+            "tests/path/test_languages.py::test_what_the_layers_refuse_is_in_the_users_language",
+        ),
     ),
     Requirement(
         "LOCALE-CONTEXT",
@@ -161,13 +173,22 @@ LOCALE = (
         "LOCALE-RENDER",
         guide(40),
         "A tool renders a text through its context with the app's gettext catalogs.",
-        open="locale",
+        (
+            "tests/locale/test_translations.py::test_the_state_has_the_catalogs_of_its_language",
+            "tests/locale/test_translate.py::test_a_number_has_the_plural_form_of_the_language",
+        ),
     ),
     Requirement(
         "LOCALE-CATALOGS",
         guide(54),
         "Catalogs are loaded once, are found for a regional tag too, and no path comes from a header.",
-        open="locale",
+        (
+            "tests/locale/test_catalogs.py::test_a_locale_gets_the_catalogs_of_its_language_and_script_the_nearest_first",
+            "tests/locale/test_catalogs.py::test_a_catalog_is_loaded_once_for_all_locales_that_need_it",
+            "tests/locale/test_catalogs.py::test_no_text_reaches_a_file",
+            "tests/locale/test_catalogs.py::test_no_number_of_locales_makes_the_memory_grow",
+            "tests/locale/test_translations.py::test_a_missing_catalog_is_said_at_start_up_and_not_with_every_request",
+        ),
     ),
     Requirement(
         "LOCALE-FALLBACK",
@@ -195,13 +216,19 @@ LOCALE = (
         "LOCALE-TOOL-ERRORS",
         guide(79),
         "An error that a tool reports to the user is in the user's language.",
-        open="locale",
+        (
+            "tests/locale/test_translate.py::test_an_error_is_in_the_language_of_the_request",
+            "tests/path/test_languages.py::test_an_error_of_a_tool_is_in_the_users_language",
+        ),
     ),
     Requirement(
         "LOCALE-PROMPT",
         guide(83),
         "One trusted line of the prompt tells the model which language to answer in.",
-        open="locale",
+        (
+            "tests/locale/test_language.py::test_nothing_of_a_tag_reaches_the_prompt",
+            "tests/path/test_languages.py::test_tool_and_model_answer_in_the_users_language",
+        ),
     ),
 )
 

@@ -337,10 +337,31 @@ STANDARDS = (
         ("tests/locale/test_negotiate.py::test_the_best_supported_tag_answers_the_header",),
     ),
     Requirement(
+        "RFC4647-BASIC-FILTER",
+        "RFC 4647 §3.3.1",
+        "What is refused is refused with all that begins with it, unless a longer range asks for that.",
+        (
+            "tests/locale/test_negotiate.py::test_the_nearest_of_the_supported_tags_answers",
+            "tests/locale/test_negotiate.py::test_a_refused_tag_is_never_chosen_while_there_is_another",
+        ),
+    ),
+    Requirement(
+        "RFC5646-SYNTAX",
+        "RFC 5646 §2.1",
+        "Only what follows the grammar of language tags is looked at.",
+        (
+            "tests/locale/test_ranges.py::test_every_range_of_any_text_follows_the_grammar",
+            "tests/locale/test_tags.py::test_what_does_not_follow_the_grammar_is_no_tag",
+        ),
+    ),
+    Requirement(
         "RFC9110-VARY",
         "RFC 9110 §12.5.5",
         "A response says in `Vary` that it depends on `Accept-Language`, beside what the app says.",
-        ("tests/locale/test_middleware.py::test_a_language_that_the_app_has_set_stays",),
+        (
+            "tests/locale/test_middleware.py::test_a_language_that_the_app_has_set_stays",
+            "tests/locale/test_sources.py::test_vary_names_the_headers_that_the_sources_look_at_and_no_other",
+        ),
     ),
     Requirement(
         "RFC9110-CONTENT-LANGUAGE",

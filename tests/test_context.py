@@ -19,6 +19,9 @@ class Shouting(NullTranslations):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return (msgid1 if n == 1 else msgid2).upper()
 
+    def pgettext(self, context: str, message: str) -> str:
+        return f"{context}: {message}".upper()
+
 
 def _state() -> RequestState:
     return RequestState.seed(http_scope())[1]
@@ -33,6 +36,8 @@ def test_the_context_holds_what_the_layers_have_found_out() -> None:
     assert context.request_id == state.request_id
     assert context.translate("hello") == "HELLO"
     assert [context.ntranslate("file", "files", n) for n in (1, 2)] == ["FILE", "FILES"]
+    assert context.ptranslate("month", "may") == "MONTH: MAY"
+    assert context.translations is state.translations
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,9 @@ def test_a_context_without_a_layer_names_it_when_it_is_asked(name: str, layer: s
         getattr(context, name)
 
 
-@pytest.mark.parametrize("name", ["principal", "user_id", "tenant_id", "locale", "request_id"])
+@pytest.mark.parametrize(
+    "name", ["principal", "user_id", "tenant_id", "locale", "request_id", "translations"]
+)
 def test_a_context_cannot_be_changed(name: str) -> None:
     with pytest.raises(AttributeError):
         setattr(RequestContext(), name, "other")
@@ -60,6 +67,15 @@ def test_without_a_catalog_texts_stay_as_they_are() -> None:
     context = RequestContext()
     assert context.translate("hello") == "hello"
     assert [context.ntranslate("file", "files", n) for n in (1, 2)] == ["file", "files"]
+    assert context.ptranslate("month", "may") == "may"
+    assert type(context.translations) is NullTranslations
+
+
+def test_a_context_that_an_app_makes_by_hand_speaks_from_the_catalog_that_it_is_given() -> None:
+    shouting = Shouting()
+    context = RequestContext(locale="en", translations=shouting)
+    assert context.translations is shouting
+    assert context.translate("hello") == "HELLO"
 
 
 def test_the_default_is_a_context_factory() -> None:

@@ -27,9 +27,9 @@ from hypothesis import strategies as st
 from chatkit_prod import ChatKitEndpoint, RequestState, close_streams
 from chatkit_prod.asgi import Message, Scope
 from chatkit_prod.driver import EmptyStreamError, StreamDriver
-from chatkit_prod.exchange import SESSION_ENDED
 from chatkit_prod.sse import KEEP_ALIVE
 from chatkit_prod.testing import MemoryStore, chatkit_request, one_of_each, user_message
+from chatkit_prod.texts import SESSION_ENDED
 from tests.servers import (
     Gate,
     Script,

@@ -4,6 +4,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
+from gettext import NullTranslations
 from http import HTTPStatus
 from typing import Any
 
@@ -13,8 +14,9 @@ from chatkit.store import NotFoundError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
-from chatkit_prod import errors
+from chatkit_prod import errors, texts
 from chatkit_prod.errors import (
     AppError,
     AuthenticationError,
@@ -37,31 +39,78 @@ from chatkit_prod.errors import (
 )
 from chatkit_prod.refusal import problem
 
+
+class French(NullTranslations):
+    """A catalog that marks what it has translated, and keeps the plural forms of English."""
+
+    def gettext(self, message: str) -> str:
+        return f"fr: {message}"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"fr: {msgid1 if n == 1 else msgid2}"
+
+
+ENGLISH, FRENCH = NullTranslations(), French()
+
+
+def answer(error: RequestError, translations: NullTranslations = ENGLISH) -> Response:
+    return problem(error, request_id="abc", translations=translations)
+
+
+INVALID = "The request is not valid."
+NO_SESSION = "Your session is no longer valid. Sign in again."
+NOT_ALLOWED = "You are not allowed to do this."
+FAILED = "Something went wrong. Try again."
+BUSY = "There are too many requests right now. Try again in a moment."
+
 EVERY = [
-    pytest.param(InvalidRequestError(), 400, "invalid_request", id="invalid"),
-    pytest.param(MalformedCredentialsError("Bearer", "two"), 400, "invalid_request", id="malformed"),
-    pytest.param(AuthenticationError("Bearer"), 401, "authentication_required", id="no credentials"),
-    pytest.param(InvalidTokenError("Bearer"), 401, "invalid_token", id="bad credentials"),
-    pytest.param(ForeignTokenError("Bearer", "issuer"), 401, "invalid_token", id="foreign credentials"),
-    pytest.param(ForbiddenError(), 403, "forbidden", id="forbidden"),
-    pytest.param(InsufficientScopeError(["chat"]), 403, "insufficient_scope", id="scope"),
-    pytest.param(ResourceNotFoundError(), 404, "not_found", id="absent"),
-    pytest.param(MethodNotAllowedError(), 405, "method_not_allowed", id="method"),
-    pytest.param(ContentTooLargeError("max_body_bytes"), 413, "content_too_large", id="too large"),
-    pytest.param(UnsupportedMediaTypeError(), 415, "unsupported_media_type", id="media type"),
-    pytest.param(AppError(CustomStreamError("Non.")), 400, "custom", id="custom"),
-    pytest.param(AppError(StreamError(ErrorCode.STREAM_ERROR)), 500, "stream.error", id="stream error"),
-    pytest.param(RefusedByAppError(HTTPException(429)), 429, "refused", id="by the app"),
-    pytest.param(InternalError(), 500, "internal_error", id="internal"),
-    pytest.param(UnavailableError("jwks"), 503, "temporarily_unavailable", id="unavailable"),
+    pytest.param(InvalidRequestError(), 400, "invalid_request", INVALID, id="invalid"),
+    pytest.param(MalformedCredentialsError("Bearer", "two"), 400, "invalid_request", INVALID, id="malformed"),
+    pytest.param(
+        AuthenticationError("Bearer"),
+        401,
+        "authentication_required",
+        "Sign in to continue.",
+        id="no credentials",
+    ),
+    pytest.param(InvalidTokenError("Bearer"), 401, "invalid_token", NO_SESSION, id="bad credentials"),
+    pytest.param(
+        ForeignTokenError("Bearer", "issuer"), 401, "invalid_token", NO_SESSION, id="foreign credentials"
+    ),
+    pytest.param(ForbiddenError(), 403, "forbidden", NOT_ALLOWED, id="forbidden"),
+    pytest.param(InsufficientScopeError(["chat"]), 403, "insufficient_scope", NOT_ALLOWED, id="scope"),
+    pytest.param(ResourceNotFoundError(), 404, "not_found", "This could not be found.", id="absent"),
+    pytest.param(
+        MethodNotAllowedError(), 405, "method_not_allowed", "This method is not allowed.", id="method"
+    ),
+    pytest.param(
+        ContentTooLargeError("max_body_bytes"),
+        413,
+        "content_too_large",
+        "This is too large to send.",
+        id="too large",
+    ),
+    pytest.param(
+        UnsupportedMediaTypeError(),
+        415,
+        "unsupported_media_type",
+        "The request must be JSON.",
+        id="media type",
+    ),
+    pytest.param(
+        AppError(StreamError(ErrorCode.STREAM_ERROR)), 500, "stream.error", FAILED, id="stream error"
+    ),
+    pytest.param(RefusedByAppError(HTTPException(429)), 429, "refused", BUSY, id="by the app"),
+    pytest.param(InternalError(), 500, "internal_error", FAILED, id="internal"),
+    pytest.param(UnavailableError("jwks"), 503, "temporarily_unavailable", BUSY, id="unavailable"),
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "code"), EVERY)
+@pytest.mark.parametrize(("error", "status", "code", "text"), EVERY)
 def test_a_refusal_is_a_problem_with_a_message_that_the_client_shows(
-    error: RequestError, status: int, code: str
+    error: RequestError, status: int, code: str, text: str
 ) -> None:
-    response = problem(error, request_id="abc", translate=str.upper)
+    response = answer(error, FRENCH)
     body = json.loads(bytes(response.body))
     assert response.status_code == body["status"] == status
     assert response.headers["content-type"] == "application/problem+json"
@@ -70,7 +119,8 @@ def test_a_refusal_is_a_problem_with_a_message_that_the_client_shows(
     assert body["type"] == "about:blank"
     assert body["title"] == HTTPStatus(status).phrase
     assert body["code"] == code
-    assert body["message"] == error.message.upper()
+    assert body["message"] == f"fr: {text}"
+    assert error.text(ENGLISH) == text
 
 
 @pytest.mark.parametrize(
@@ -111,7 +161,7 @@ def test_a_refusal_has_the_headers_that_its_status_asks_for(
     error: RequestError, headers: dict[str, str]
 ) -> None:
     assert error.headers == headers
-    response = problem(error, request_id="abc", translate=str)
+    response = answer(error)
     assert {name: response.headers[name] for name in headers} == headers
 
 
@@ -131,7 +181,7 @@ def test_a_refusal_has_the_headers_that_its_status_asks_for(
 )
 def test_a_problem_has_the_members_of_its_class(error: RequestError, members: dict[str, object]) -> None:
     assert error.members == members
-    body = json.loads(bytes(problem(error, request_id="abc", translate=str).body))
+    body = json.loads(bytes(answer(error).body))
     assert {name: body[name] for name in members} == members
 
 
@@ -158,8 +208,123 @@ def test_a_problem_has_the_members_of_its_class(error: RequestError, members: di
 def test_the_reason_of_a_refusal_is_for_operators_and_is_not_sent(error: RequestError, reason: str) -> None:
     assert error.reason == reason
     is_told = reason in {"invalid", "forbidden", "scope", ""}  # which is what the code says as well
-    response = problem(error, request_id="abc", translate=str)
+    response = answer(error)
     assert is_told or reason not in bytes(response.body).decode() + repr(response.raw_headers)
+
+
+# ------------------------------------------------------------------------------------------------ texts
+
+
+def test_no_refusal_has_a_text_that_no_catalog_could_have() -> None:
+    ours = [error for error in _subclasses(RequestError) if inspect.getmodule(error) is errors]
+    found = {error.message for error in ours if "message" in vars(error)}
+    assert texts.SIGN_IN in found
+    assert found <= set(texts.ALL.values())
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "text"),
+    [
+        (
+            "max_text_characters",
+            100_000,
+            "Your message is too long. It can have at most 100000 characters.",
+        ),
+        ("max_text_characters", 1, "Your message is too long. It can have at most 1 character."),
+        ("max_attachments", 20, "A message can have at most 20 attachments."),
+        ("max_attachments", 1, "A message can have at most 1 attachment."),
+    ],
+    ids=["text", "one character", "attachments", "one attachment"],
+)
+def test_who_is_over_a_limit_that_they_can_keep_is_told_how_much_it_allows(
+    limit: str, count: int, text: str
+) -> None:
+    error = ContentTooLargeError(limit, count)
+    assert error.text(ENGLISH) == text
+    assert error.text(FRENCH) == f"fr: {text}"
+    assert (error.limit, error.count, error.members) == (limit, count, {"limit": limit})
+
+
+@pytest.mark.parametrize(
+    "limit", ["max_body_bytes", "max_item_ids", "max_json_values", "max_audio_bytes", "of the app"]
+)
+def test_of_any_other_limit_the_client_alone_is_told_which_it_was(limit: str) -> None:
+    error = ContentTooLargeError(limit)
+    assert error.text(FRENCH) == "fr: This is too large to send."
+    assert error.members == {"limit": limit}
+
+
+def test_the_text_of_a_custom_error_is_shown_as_the_app_wrote_it_even_if_it_looks_like_ours() -> None:
+    for message in ("Revenez demain.", texts.NOT_FOUND):
+        refusal = as_request_error(CustomStreamError(message))
+        body = json.loads(bytes(answer(refusal, FRENCH).body))
+        assert (body["status"], body["code"], body["message"]) == (400, "custom", message)
+
+
+BY_STATUS = {
+    401: "Sign in to continue.",
+    403: NOT_ALLOWED,
+    404: "This could not be found.",
+    410: "This could not be found.",
+    413: "This is too large to send.",
+    423: "This conversation is locked.",
+    429: BUSY,
+}
+
+
+@pytest.mark.parametrize("status", range(400, 500))
+def test_a_refusal_of_the_app_has_a_text_of_ours_for_its_status(status: int) -> None:
+    refusal = as_request_error(HTTPException(status, "quoted input"))
+    assert refusal.text(ENGLISH) == BY_STATUS.get(status, INVALID)
+    assert refusal.text(FRENCH) == f"fr: {refusal.text(ENGLISH)}"
+
+
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after", "RETRY-AFTER"])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1", "You are sending messages too quickly. Try again in 1 second."),
+        ("5", "You are sending messages too quickly. Try again in 5 seconds."),
+        ("060", "You are sending messages too quickly. Try again in 60 seconds."),
+        ("999999", "You are sending messages too quickly. Try again in 999999 seconds."),
+    ],
+    ids=["one", "some", "with a zero in front", "the most"],
+)
+def test_who_is_too_fast_is_told_in_how_many_seconds_to_come_back(name: str, value: str, text: str) -> None:
+    refusal = as_request_error(HTTPException(429, headers={name: value}))
+    assert refusal.text(ENGLISH) == text
+    assert refusal.text(FRENCH) == f"fr: {text}"
+    assert refusal.headers == {name: value}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Wed, 21 Oct 2026 07:28:00 GMT",
+        "soon",
+        "-5",
+        "+5",
+        "1.5",
+        " 5",
+        "5 ",
+        "5\n",
+        "\u0665",
+        "1_0",
+        "1000000",
+        "9" * 5000,
+    ],
+    ids=lambda value: ascii(value[:20]),
+)
+def test_a_time_to_come_back_that_is_no_number_of_seconds_is_not_told(value: str) -> None:
+    refusal = as_request_error(HTTPException(429, headers={"Retry-After": value}))
+    assert refusal.text(FRENCH) == f"fr: {BUSY}"
+
+
+@pytest.mark.parametrize(("status", "text"), [(403, NOT_ALLOWED), (418, INVALID)])
+def test_a_time_to_come_back_belongs_to_who_is_too_fast(status: int, text: str) -> None:
+    refusal = as_request_error(HTTPException(status, headers={"Retry-After": "5"}))
+    assert refusal.text(ENGLISH) == text
 
 
 # ------------------------------------------------------------------------------------------------ challenges
@@ -193,7 +358,7 @@ CHALLENGES = st.builds(well_formed, st.from_regex(TOKEN, fullmatch=True), st.non
 
 def sent(error: RequestError) -> str:
     """Return the challenge as it goes over the wire."""
-    response = problem(error, request_id="abc", translate=str)
+    response = answer(error)
     (line,) = [value for name, value in response.raw_headers if name == b"www-authenticate"]
     return line.decode("ascii")
 
@@ -256,7 +421,7 @@ def test_what_an_app_raises_stands_for_one_refusal_without_its_text(
 ) -> None:
     refusal = as_request_error(error)
     assert type(refusal) is kind
-    assert "quoted input" not in bytes(problem(refusal, request_id="abc", translate=str).body).decode()
+    assert "quoted input" not in bytes(answer(refusal).body).decode()
 
 
 @pytest.mark.parametrize("value", ["5\r\nset-cookie: a=b", "é", "\0", 5], ids=ascii)
@@ -275,21 +440,16 @@ def test_a_stream_error_of_a_code_to_come_keeps_it() -> None:
     assert (refusal.status, refusal.code) == (500, "quota.exceeded")
 
 
-def test_the_text_of_a_custom_error_is_shown_as_the_app_wrote_it() -> None:
-    refusal = as_request_error(CustomStreamError("Revenez demain."))
-    assert (refusal.status, refusal.message) == (400, "Revenez demain.")
-
-
 @pytest.mark.parametrize("status", [400, 404, 418, 419, 430, 451, 499])
 def test_every_refusal_of_the_app_keeps_its_status_also_one_without_a_name(status: int) -> None:
     refusal = as_request_error(HTTPException(status, detail="quoted input"))
-    response = problem(refusal, request_id="abc", translate=str)
+    response = answer(refusal)
     assert response.status_code == status
     assert b"quoted input" not in bytes(response.body)
 
 
 def test_a_text_that_is_no_unicode_is_still_a_problem() -> None:
-    response = problem(as_request_error(CustomStreamError("half a \ud83d")), request_id="abc", translate=str)
+    response = answer(as_request_error(CustomStreamError("half a \ud83d")))
     assert json.loads(bytes(response.body))["code"] == "custom"
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from functools import partial
+from gettext import NullTranslations
 from itertools import product
 from typing import Any, ClassVar
 
 import pytest
 
-from chatkit_prod import ConfigurationError
-from chatkit_prod.asgi import Receive, Scope, Send
+from chatkit_prod import ChatKitEndpoint, ConfigurationError, RequestState
+from chatkit_prod.asgi import Message, Receive, Scope, Send
 from chatkit_prod.auth import AuthMiddleware, OriginMiddleware
-from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.layer import Interpreter, Layer, interpreter_in, require_inside
 from chatkit_prod.locale import LocaleMiddleware
 from chatkit_prod.tracing import TracingMiddleware
-from tests.servers import ScriptedServer, hello
+from tests.layers import Greeter
+from tests.servers import ScriptedServer, hello, http_scope
 from tests.test_stack import BEARER
 
 
@@ -90,3 +92,72 @@ def test_what_is_no_layer_of_ours_may_stand_anywhere(app: object) -> None:
 def test_what_is_no_app_at_all_is_refused(layer: Callable[..., object], app: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"app must be an ASGI app, not a .*ChatKitEndpoint"):
         layer(app)
+
+
+# ------------------------------------------------------------------------------------------------ the language
+
+
+class Latin(Middleware):
+    """A layer that knows what the user speaks."""
+
+    layer: ClassVar = Layer.LOCALE
+
+    def interpret(self, scope: Scope, state: RequestState, send: Send) -> Send:
+        async def send_in_latin(message: Message) -> None:
+            await send({**message, "language": "la"})
+
+        state.locale = "la"
+        return send_in_latin
+
+
+def _behind_foreign(app: Any, count: int) -> Any:
+    for _ in range(count):
+        app = Middleware(app)
+    return app
+
+
+@pytest.mark.parametrize("between", [0, 1, 99], ids=["directly", "behind one", "behind many"])
+@pytest.mark.parametrize(
+    "inside", [Latin(Greeter()), LocaleMiddleware(Greeter(), supported=["la"])], ids=["any", "ours"]
+)
+def test_the_layer_that_knows_the_language_is_found_behind_foreign_middlewares(
+    inside: Interpreter, between: int
+) -> None:
+    assert isinstance(inside, Interpreter)
+    assert interpreter_in(_behind_foreign(inside, between)) is inside
+
+
+def test_the_outermost_of_those_who_know_the_language_is_asked() -> None:
+    inside = Latin(Greeter())
+    outside = Latin(Middleware(inside))
+    assert interpreter_in(Middleware(outside)) is outside
+
+
+def _endless() -> Middleware:
+    app = Middleware(None)
+    app.app = app
+    return app
+
+
+SILENT: dict[str, Any] = {
+    "an app": Greeter(),
+    "an endpoint": ChatKitEndpoint(ScriptedServer(hello)),
+    "a layer": AuthMiddleware(Greeter(), authenticator=BEARER),
+    "nothing": None,
+    "a middleware around nothing": Middleware(None),
+    "a middleware around itself": _endless(),
+    "more middlewares than anybody has": _behind_foreign(Latin(Greeter()), 100),
+}
+
+
+@pytest.mark.parametrize("app", SILENT.values(), ids=SILENT)
+def test_where_nobody_knows_the_language_nothing_is_changed(app: Any) -> None:
+    _, state = RequestState.seed(http_scope())
+    translations = state.translations = NullTranslations()
+
+    async def send(message: Message) -> None:
+        raise NotImplementedError
+
+    assert interpreter_in(app).interpret(http_scope(), state, send) is send
+    assert state.translations is translations
+    assert state.peek().locale is None

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable
+from gettext import NullTranslations
 from typing import Any
 
 import pytest
@@ -26,10 +27,14 @@ def _errors(body: bytes, limits: Limits = LIMITS) -> list[dict[str, Any]]:
     return [dict(error) for error in caught.value.errors]
 
 
-def _limit(body: bytes, limits: Limits = LIMITS) -> str:
+def _too_large(body: bytes, limits: Limits) -> ContentTooLargeError:
     with pytest.raises(ContentTooLargeError) as caught:
         parse(body, limits)
-    return caught.value.limit
+    return caught.value
+
+
+def _limit(body: bytes, limits: Limits) -> str:
+    return _too_large(body, limits).limit
 
 
 # ------------------------------------------------------------------------------------------------ what is known
@@ -241,6 +246,38 @@ TEXTS: dict[str, tuple[bytes, int]] = {
 def test_all_text_of_a_request_counts_in_characters(body: bytes, size: int) -> None:
     parse(body, Limits(max_text_characters=size))
     assert _limit(body, Limits(max_text_characters=size - 1)) == "max_text_characters"
+
+
+@pytest.mark.parametrize("body", [body for body, _ in TEXTS.values()], ids=TEXTS)
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (1, "Your message is too long. It can have at most 1 character."),
+        (2, "Your message is too long. It can have at most 2 characters."),
+    ],
+    ids=["one", "two"],
+)
+def test_who_writes_too_much_is_told_how_much_they_may(body: bytes, limit: int, text: str) -> None:
+    refusal = _too_large(body, Limits(max_text_characters=limit))
+    assert refusal.count == limit
+    assert refusal.text(NullTranslations()) == text
+
+
+@pytest.mark.parametrize("name", ["threads.create", "threads.add_user_message"])
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (1, "A message can have at most 1 attachment."),
+        (2, "A message can have at most 2 attachments."),
+    ],
+    ids=["one", "two"],
+)
+def test_who_attaches_too_much_is_told_how_much_they_may(name: str, limit: int, text: str) -> None:
+    thread = {} if name == "threads.create" else {"thread_id": "thr_1"}
+    body = chatkit_request(name, **thread, input=user_message("", attachments=["a", "b", "c"]))
+    refusal = _too_large(body, Limits(max_attachments=limit))
+    assert refusal.count == limit
+    assert refusal.text(NullTranslations()) == text
 
 
 @pytest.mark.parametrize("name", ["threads.create", "threads.add_user_message"])

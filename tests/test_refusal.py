@@ -15,6 +15,7 @@ from starlette.responses import Response
 from chatkit_prod import ConfigurationError, RequestState
 from chatkit_prod.errors import (
     AppError,
+    ContentTooLargeError,
     ForbiddenError,
     InternalError,
     InvalidTokenError,
@@ -22,7 +23,7 @@ from chatkit_prod.errors import (
     UnsupportedMediaTypeError,
     as_request_error,
 )
-from chatkit_prod.refusal import expects_events, refuse, refuse_stream, stream_headers
+from chatkit_prod.refusal import expects_events, problem, refuse, refuse_stream, stream_headers
 from chatkit_prod.sse import SSEDecoder
 from tests.servers import http_scope
 
@@ -33,6 +34,7 @@ ON_PURPOSE: dict[str, tuple[Exception, int, str]] = {
     "token": (InvalidTokenError("Bearer"), 401, "invalid_token"),
     "media type": (UnsupportedMediaTypeError(), 415, "unsupported_media_type"),
     "absent": (NotFoundError(QUOTED), 404, "not_found"),
+    "too large": (ContentTooLargeError("max_attachments", 20), 413, "content_too_large"),
     "by the app": (HTTPException(429, QUOTED), 429, "refused"),
 }
 
@@ -101,15 +103,61 @@ def test_a_client_of_a_service_that_is_away_is_told_when_to_come_back() -> None:
     assert refuse(UnavailableError("jwks", retry_after=7), seeded()).headers["retry-after"] == "7"
 
 
-@pytest.mark.parametrize("answer", [refuse, refuse_stream])
-def test_a_refusal_speaks_the_users_language(answer: Any) -> None:
-    class French(gettext.NullTranslations):
-        def gettext(self, message: str) -> str:
-            return f"fr: {message}"
+class French(gettext.NullTranslations):
+    def gettext(self, message: str) -> str:
+        return f"fr: {message}"
 
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"fr: {msgid1 if n == 1 else msgid2}"
+
+
+@pytest.mark.parametrize("answer", [refuse, refuse_stream])
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ForbiddenError(), "You are not allowed to do this."),
+        (NotFoundError(QUOTED), "This could not be found."),
+        (ContentTooLargeError("max_attachments", 1), "A message can have at most 1 attachment."),
+        (ContentTooLargeError("max_attachments", 20), "A message can have at most 20 attachments."),
+        (HTTPException(423, QUOTED), "This conversation is locked."),
+        (
+            HTTPException(429, QUOTED, {"Retry-After": "5"}),
+            "You are sending messages too quickly. Try again in 5 seconds.",
+        ),
+    ],
+    ids=["forbidden", "absent", "one", "many", "locked", "too fast"],
+)
+def test_a_refusal_speaks_the_users_language(answer: Any, error: Exception, text: str) -> None:
+    state = seeded()
+    assert body(answer(error, state))["message"] == text
+    state.translations = French()
+    assert body(answer(error, state))["message"] == f"fr: {text}"
+
+
+def test_a_failure_speaks_the_users_language_and_what_the_app_says_stays_as_it_is() -> None:
     state = seeded()
     state.translations = French()
-    assert body(answer(ForbiddenError(), state))["message"] == f"fr: {ForbiddenError.message}"
+    custom, error = (case[0] for case in BY_THE_APP.values())
+    for failure in (ValueError(QUOTED), error):
+        assert body(refuse(failure, state))["message"] == "fr: Something went wrong. Try again."
+    assert body(refuse(custom, state))["message"] == "Revenez demain."
+    assert events(refuse_stream(custom, state))[0]["message"] == "Revenez demain."
+
+
+@pytest.mark.parametrize("translations", [gettext.NullTranslations(), French()], ids=["english", "french"])
+def test_a_problem_is_in_the_language_of_the_catalog_that_it_is_given(
+    translations: gettext.NullTranslations,
+) -> None:
+    error = ForbiddenError()
+    response = problem(error, request_id="abc", translations=translations)
+    assert body(response) == {
+        "type": "about:blank",
+        "title": "Forbidden",
+        "status": 403,
+        "code": "forbidden",
+        "message": translations.gettext("You are not allowed to do this."),
+        "request_id": "abc",
+    }
 
 
 # ------------------------------------------------------------------------------------------------ as an event

@@ -4,9 +4,12 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from itertools import chain, permutations, product
+from pathlib import Path
 from typing import Any
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
 from chatkit.types import ThreadMetadata, ThreadStreamEvent, UserMessageItem
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -18,7 +21,7 @@ from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import AuthMiddleware, JWTBearer, OriginMiddleware
 from chatkit_prod.exchange import EndpointOptions
 from chatkit_prod.layer import Layer
-from chatkit_prod.locale import LocaleMiddleware
+from chatkit_prod.locale import LocaleMiddleware, Translations
 from chatkit_prod.pii import RedactingFilter
 from chatkit_prod.testing import (
     Answer,
@@ -143,6 +146,110 @@ async def test_no_operation_is_answered_without_a_good_token(body: bytes, author
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert server.contexts == []
+
+
+FORBIDDEN_IN_FRENCH = "Vous n’avez pas l’autorisation d’effectuer cette action."
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, str], int, str, str]] = {
+    "no token": (
+        {},
+        {"authorization": ""},
+        401,
+        "Sign in to continue.",
+        "Connectez-vous pour continuer.",
+    ),
+    "a bad token": (
+        {},
+        {"authorization": "Bearer forged"},
+        401,
+        "Your session is no longer valid. Sign in again.",
+        "Votre session n’est plus valide. Reconnectez-vous.",
+    ),
+    "a foreign page": (
+        {},
+        {"origin": "https://evil.example"},
+        403,
+        "You are not allowed to do this.",
+        FORBIDDEN_IN_FRENCH,
+    ),
+    "a missing scope": (
+        {"required_scopes": ["beta"]},
+        {},
+        403,
+        "You are not allowed to do this.",
+        FORBIDDEN_IN_FRENCH,
+    ),
+    "an absent thread": (
+        {},
+        {"body": "threads.get_by_id"},
+        404,
+        "This could not be found.",
+        "Cet élément est introuvable.",
+    ),
+    "a long text": (
+        {"max_text_characters": 1},
+        {"body": "threads.create"},
+        413,
+        "Your message is too long. It can have at most 1 character.",
+        "Votre message est trop long. Il peut contenir au maximum 1 caractère.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "sent", "status", "english", "french"), REFUSED.values(), ids=REFUSED.keys()
+)
+async def test_whoever_refuses_a_request_does_so_in_the_users_language(
+    options: dict[str, Any], sent: dict[str, str], status: int, english: str, french: str
+) -> None:
+    headers = dict(sent)
+    body = one_of_each()[headers.pop("body", "threads.list")]
+    speaking = harden(ScriptedServer(hello), auth=BEARER, locales=["en", "fr"], **options)
+    silent = harden(ScriptedServer(hello), auth=BEARER, **options)
+    for app, asked, text, locale in (
+        (speaking, "fr", french, "fr"),
+        (speaking, "ja, fr-CA;q=0.5", french, "fr"),
+        (speaking, "en", english, "en"),
+        (silent, "fr", english, "en"),
+    ):
+        answer = await ask(app, body, accept_language=asked, **headers)
+        assert (answer.status, answer.json()["message"]) == (status, text)
+        assert answer.headers["content-language"] == locale
+        assert set(answer.headers["vary"].split(", ")) == {"Accept-Language", "Origin"}
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer forged"], ids=["no token", "a bad token"])
+async def test_the_language_of_a_user_whom_nobody_knows_is_looked_for_elsewhere(authorization: str) -> None:
+    sources = ("principal", "header")
+    app = harden(ScriptedServer(hello), auth=BEARER, locales=["en", "fr"], locale_sources=sources)
+    answer = await ask(app, accept_language="fr", authorization=authorization)
+    assert (answer.status, answer.headers["content-language"]) == (401, "fr")
+    assert answer.headers["vary"] == "Authorization, Cookie, Accept-Language, Origin"
+
+
+async def test_the_language_of_a_user_is_looked_for_where_the_app_says() -> None:
+    token = PROVIDER.token("alice", locale="fr", hl="de")
+    for sources, locale in ((("principal", "header"), "fr"), (("principal:hl",), "de"), (("header",), "en")):
+        app = harden(ScriptedServer(hello), auth=BEARER, locales=["en", "fr", "de"], locale_sources=sources)
+        answer = await ask(app, accept_language="en", authorization=f"Bearer {token}")
+        assert (answer.status, answer.headers["content-language"]) == (200, locale)
+
+
+async def test_the_catalogs_of_the_app_come_before_ours_also_where_a_request_is_refused(
+    tmp_path: Path,
+) -> None:
+    catalog = Catalog(locale="fr")
+    catalog.add("Sign in to continue.", "Montrez votre badge.")
+    folder = tmp_path / "fr" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / "messages.mo").open("wb") as file:
+        write_mo(file, catalog)
+    app = harden(
+        ScriptedServer(hello), auth=BEARER, locales=["en", "fr"], translations=Translations(tmp_path)
+    )
+    overridden = await ask(app, accept_language="fr", authorization="")
+    ours = await ask(app, accept_language="fr", authorization="Bearer forged")
+    assert overridden.json()["message"] == "Montrez votre badge."
+    assert ours.json()["message"] == "Votre session n’est plus valide. Reconnectez-vous."
 
 
 @pytest.mark.parametrize("name", ["x_user_id", "x_forwarded_user", "remote_user", "cookie"])
@@ -275,8 +382,9 @@ async def test_a_limit_of_the_endpoint_takes_effect() -> None:
         {"auth": "Bearer"},
         {"locales": []},
         {"default_locale": "fr"},
+        {"locale_sources": ["body"]},
     ],
-    ids=["server", "auth", "locales", "default_locale"],
+    ids=["server", "auth", "locales", "default_locale", "locale_sources"],
 )
 def test_a_wrong_option_of_any_layer_is_refused_at_construction(options: dict[str, Any]) -> None:
     make: Any = harden

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from agents import RunResultStreaming
+from agents import RunResultStreaming, UserError
 from chatkit.agents import stream_agent_response  # pyright: ignore[reportUnknownVariableType] - a bare generic
+from chatkit.errors import CustomStreamError
 from chatkit.types import ThreadStreamEvent
 
 from .tools import DeskContext
@@ -23,7 +24,8 @@ async def agent_events(context: DeskContext, result: RunResultStreaming) -> Asyn
         result: The run.
 
     Raises:
-        Exception: What the run raised.
+        CustomStreamError: A tool raised it, and the SDK wrapped it up.
+        Exception: What else the run raised.
     """
     queue: asyncio.Queue[ThreadStreamEvent | None] = asyncio.Queue()
 
@@ -31,6 +33,10 @@ async def agent_events(context: DeskContext, result: RunResultStreaming) -> Asyn
         try:
             async for event in stream_agent_response(context, result):
                 queue.put_nowait(event)
+        except UserError as error:
+            if isinstance(error.__cause__, CustomStreamError):
+                raise error.__cause__ from None
+            raise
         finally:
             queue.put_nowait(None)
 

@@ -12,12 +12,12 @@ from starlette.routing import Route
 from chatkit_prod import close_streams, harden
 from chatkit_prod.access import OwnerOnly
 from chatkit_prod.auth import JWTBearer
+from chatkit_prod.locale import Translations
 from chatkit_prod.testing import LocalIdentityProvider
 from examples.stores.sqlite import SQLiteStore
 
 from .model import choose_model
 from .server import SupportDesk
-from .texts import TEXTS
 
 identity_provider = LocalIdentityProvider(algorithm="ES256")
 """Stands in for the one where your users sign in."""
@@ -46,7 +46,8 @@ def create_app(database: Path, *, model: Model | None) -> Starlette:
             jwks=identity_provider.jwks,
         ),
         access=OwnerOnly(),
-        locales=list(TEXTS),
+        locales=["en", "fr", "de"],
+        translations=Translations(Path(__file__).with_name("locales")),
     )
     return Starlette(
         routes=[Route("/chatkit", endpoint, methods=["POST", "OPTIONS"])],

@@ -16,9 +16,10 @@ from agents.tool import Tool
 from openai.types.responses import ResponseCompletedEvent
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 
+from chatkit_prod.locale import language_instruction
+
 from .lines import LINES, Lines
 from .responses import ResponseWriter
-from .texts import TEXTS
 
 _ORDER = re.compile(r"\b[A-Za-z]-[0-9]{4}\b")
 _TICKET = re.compile(r"ticket|broken|cassé|kaputt", re.IGNORECASE)
@@ -101,4 +102,4 @@ def _text(item: dict[str, Any]) -> str:
 
 def _lines(instructions: str) -> Lines:
     """Return the lines in the language that the instructions ask for."""
-    return next(LINES[locale] for locale, texts in TEXTS.items() if texts.instruction in instructions)
+    return next(lines for locale, lines in LINES.items() if language_instruction(locale) in instructions)

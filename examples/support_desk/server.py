@@ -12,9 +12,9 @@ from chatkit.store import Store
 from chatkit.types import ThreadMetadata, ThreadStreamEvent, UserMessageItem
 
 from chatkit_prod import RequestContext
+from chatkit_prod.locale import language_instruction
 
 from .agent_events import agent_events
-from .texts import TEXTS
 from .tools import DeskContext, look_up_order, open_ticket
 
 INSTRUCTIONS = """\
@@ -64,4 +64,4 @@ class SupportDesk(ChatKitServer[RequestContext]):
 
 def _instructions(run: RunContextWrapper[DeskContext], _: Agent[DeskContext]) -> str:
     """Return the system message: constants of ours, nothing that a user could have written."""
-    return f"{INSTRUCTIONS}\n{TEXTS[run.context.request_context.locale].instruction}"
+    return f"{INSTRUCTIONS}\n{language_instruction(run.context.request_context.locale)}"

@@ -11,8 +11,7 @@ import httpx2
 from chatkit_prod.testing import Answer
 
 from .lines import LINES
-from .texts import TEXTS
-from .tour import CUT, IN_FRENCH, READ_BACK, STRANGER, TOUR, WITH_TOKEN, WITHOUT_TOKEN, Step
+from .tour import CUT, DOWN, IN_FRENCH, READ_BACK, STRANGER, TOUR, WITH_TOKEN, WITHOUT_TOKEN, Step
 
 _PATIENCE_SECONDS = 5.0
 _SHOWN_CHARACTERS = 1000
@@ -90,14 +89,21 @@ def _greets(answers: Answers) -> bool:
 
 
 def _speaks_french(answers: Answers) -> bool:
-    answer, texts = answers[IN_FRENCH], TEXTS["fr"]
+    answer = answers[IN_FRENCH]
     progress = [event["text"] for event in answer.events if event["type"] == "progress_update"]
-    order = texts.order.format(number="A-1001", status=texts.statuses["sent"])
     return (
         answer.headers.get("content-language") == "fr"
-        and progress == [texts.looking_up]
-        and _words(answer) == f"{order} {LINES['fr'].more}"
+        and progress == ["Je cherche votre commande…"]
+        and _words(answer) == f"Votre commande A-1001 est en route. {LINES['fr'].more}"
     )
+
+
+def _fails_in_german(answers: Answers) -> bool:
+    answer = answers[DOWN]
+    errors = [event["message"] for event in answer.events if event["type"] == "error"]
+    return answer.headers.get("content-language") == "de" and errors == [
+        "Der Shop antwortet nicht. Versuchen Sie es in ein paar Minuten noch einmal."
+    ]
 
 
 def _is_cut(answers: Answers) -> bool:
@@ -126,6 +132,7 @@ _EXPECTED: Mapping[Step, Callable[[Answers], bool]] = {
     WITHOUT_TOKEN: _refuses,
     WITH_TOKEN: _greets,
     IN_FRENCH: _speaks_french,
+    DOWN: _fails_in_german,
     CUT: _is_cut,
     READ_BACK: _is_saved,
     STRANGER: _hides_the_thread,

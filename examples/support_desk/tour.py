@@ -78,6 +78,11 @@ IN_FRENCH = Step(
     body=_question("Où en est ma commande A-1001 ?"),
     language="fr-CA, fr;q=0.9",
 )
+DOWN = Step(
+    title="In German: the shop is down for this order, and the error speaks it too.",
+    body=_question("Wo ist meine Bestellung A-5000?"),
+    language="de-AT, de;q=0.9",
+)
 CUT = Step(
     title="A long answer, cut half-way: the tab is closed.",
     body=_question("Explain everything."),
@@ -92,7 +97,7 @@ STRANGER = Step(
     body=_request("threads.get_by_id", thread_id=_THREAD),
     user="BOB",
 )
-TOUR = (WITHOUT_TOKEN, WITH_TOKEN, IN_FRENCH, CUT, READ_BACK, STRANGER)
+TOUR = (WITHOUT_TOKEN, WITH_TOKEN, IN_FRENCH, DOWN, CUT, READ_BACK, STRANGER)
 
 
 def make_tokens(provider: LocalIdentityProvider) -> dict[str, str]:

@@ -6,7 +6,9 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from .errors import ConfigurationError
 from .principal import Principal
+from .render import counted, looked_up
 from .state import RequestState
+from .texts import Plural
 
 TContext_co = TypeVar("TContext_co", covariant=True)
 
@@ -110,10 +112,22 @@ class RequestContext:
         """The id that is on the response as `x-request-id`."""
         return self._request_id
 
+    @property
+    def translations(self) -> NullTranslations:
+        """The catalogs of the user's language, and what these lack."""
+        return self._translations
+
     def translate(self, message: str) -> str:
-        """Return a text in the user's language, or as it is where the catalog lacks it."""
-        return self._translations.gettext(message)
+        """Return a text in the user's language, or as it is where the catalog lacks it.
+
+        It is not filled in: for a text with `{names}` there is `chatkit_prod.locale.translate`.
+        """
+        return looked_up(message, self._translations)
 
     def ntranslate(self, singular: str, plural: str, n: int) -> str:
-        """Return a text in the user's language and in the plural form for `n`."""
-        return self._translations.ngettext(singular, plural, n)
+        """Return a text in the user's language and in the plural form for `n`, which stands for `{n}` in it."""
+        return counted(Plural(singular, plural), n, self._translations, n=n)
+
+    def ptranslate(self, meaning: str, message: str) -> str:
+        """Return a text that has several meanings in the user's language, in one of them; not filled in."""
+        return self._translations.pgettext(meaning, message)

@@ -21,8 +21,11 @@
 The text that a client sees is fixed per class; what an operator needs is in the log.
 """
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
+from gettext import NullTranslations
+from http import HTTPStatus
 from http.client import responses
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +33,9 @@ from chatkit.errors import CustomStreamError, StreamError
 from chatkit.store import NotFoundError
 from starlette.exceptions import HTTPException
 
+from . import texts
 from .challenge import visible, with_params
+from .render import counted
 
 if TYPE_CHECKING:
     from .principal import Principal
@@ -69,6 +74,10 @@ class RequestError(Exception):
         """Extension members of the problem body."""
         return {}
 
+    def text(self, translations: NullTranslations) -> str:
+        """Return the text for people, in the language of a catalog."""
+        return translations.gettext(self.message)
+
 
 class InvalidRequestError(RequestError):
     """The body is not a ChatKit request of this release, or breaks one of its rules.
@@ -80,7 +89,7 @@ class InvalidRequestError(RequestError):
 
     status = 400
     code = "invalid_request"
-    message = "The request is not valid."
+    message = texts.INVALID_REQUEST
 
     def __init__(self, errors: Sequence[Mapping[str, Any]] = (), *, reason: str = "") -> None:
         super().__init__(self.code)
@@ -120,7 +129,7 @@ class AuthenticationError(RequestError):
 
     status = 401
     code = "authentication_required"
-    message = "Sign in to continue."
+    message = texts.SIGN_IN
     reason = "no credentials"
 
     def __init__(self, challenge: str) -> None:
@@ -142,7 +151,7 @@ class InvalidTokenError(AuthenticationError):
     """
 
     code = "invalid_token"
-    message = "Your session is no longer valid. Sign in again."
+    message = texts.SESSION_INVALID
 
     def __init__(self, challenge: str, reason: str = "invalid") -> None:
         super().__init__(challenge)
@@ -170,7 +179,7 @@ class ForbiddenError(RequestError):
 
     status = 403
     code = "forbidden"
-    message = "You are not allowed to do this."
+    message = texts.NOT_ALLOWED
 
     def __init__(self, reason: str = "forbidden") -> None:
         super().__init__(self.code)
@@ -211,7 +220,7 @@ class ResourceNotFoundError(RequestError):
 
     status = 404
     code = "not_found"
-    message = "This could not be found."
+    message = texts.NOT_FOUND
 
 
 class MethodNotAllowedError(RequestError):
@@ -223,7 +232,7 @@ class MethodNotAllowedError(RequestError):
 
     status = 405
     code = "method_not_allowed"
-    message = "This method is not allowed."
+    message = texts.WRONG_METHOD
     reason = "method"
 
     def __init__(self, allow: str = "POST") -> None:
@@ -241,15 +250,24 @@ class ContentTooLargeError(RequestError):
 
     Args:
         limit: The keyword of the limit, for the client's log.
+        count: How much it allows, where that helps the user.
     """
 
     status = 413
     code = "content_too_large"
-    message = "This is too large to send."
+    message = texts.TOO_LARGE
 
-    def __init__(self, limit: str) -> None:
+    def __init__(self, limit: str, count: int = 0) -> None:
         super().__init__(limit)
         self.limit = limit
+        self.count = count
+
+    def text(self, translations: NullTranslations) -> str:
+        """Return the text for people, with the limit where they can keep to it."""
+        text = _COUNTED.get(self.limit)
+        if text is None or not self.count:
+            return super().text(translations)
+        return counted(text, self.count, translations)
 
     @property
     def members(self) -> Mapping[str, Any]:
@@ -257,12 +275,15 @@ class ContentTooLargeError(RequestError):
         return {"limit": self.limit}
 
 
+_COUNTED = {"max_text_characters": texts.TEXT_TOO_LONG, "max_attachments": texts.TOO_MANY_ATTACHMENTS}
+
+
 class UnsupportedMediaTypeError(RequestError):
     """The body is not declared as JSON."""
 
     status = 415
     code = "unsupported_media_type"
-    message = "The request must be JSON."
+    message = texts.NOT_JSON
     reason = "media type"
 
     @property
@@ -291,6 +312,11 @@ class AppError(RequestError):
             self.status = error.status_code
             self.code = str(getattr(error.code, "value", error.code))
             self.message = InternalError.message
+        self._is_own_text = isinstance(error, CustomStreamError)
+
+    def text(self, translations: NullTranslations) -> str:
+        """Return the app's own text as it is, and ours in the language of a catalog."""
+        return self.message if self._is_own_text else super().text(translations)
 
     @property
     def members(self) -> Mapping[str, Any]:
@@ -303,7 +329,7 @@ class InternalError(RequestError):
 
     status = 500
     code = "internal_error"
-    message = "Something went wrong. Try again."
+    message = texts.FAILED
     reason = "internal error"
 
 
@@ -317,6 +343,7 @@ class UnavailableError(InternalError):
 
     status = 503
     code = "temporarily_unavailable"
+    message = texts.BUSY
 
     def __init__(self, reason: str, *, retry_after: int = 10) -> None:
         super().__init__(self.code)
@@ -341,13 +368,32 @@ class RefusedByAppError(RequestError):
     def __init__(self, error: HTTPException) -> None:
         super().__init__(self.code)
         self.status = error.status_code
-        self.message = phrase(error.status_code)
+        self.message = _BY_STATUS.get(error.status_code, texts.INVALID_REQUEST)
         self._headers = {name: value for name, value in (error.headers or {}).items() if _is_header(value)}
 
     @property
     def headers(self) -> Headers:
         """The headers of the app's exception."""
         return self._headers
+
+    def text(self, translations: NullTranslations) -> str:
+        """Return a text for the status; for 429 with when to come back, if the app says so in seconds."""
+        seconds = {name.lower(): value for name, value in self._headers.items()}.get("retry-after", "")
+        if self.status != HTTPStatus.TOO_MANY_REQUESTS or not _SECONDS.fullmatch(seconds):
+            return super().text(translations)
+        return counted(texts.TOO_FAST, int(seconds), translations)
+
+
+_SECONDS = re.compile("(?!0+$)[0-9]{1,6}")
+_BY_STATUS: Mapping[int, str] = {
+    HTTPStatus.UNAUTHORIZED: texts.SIGN_IN,
+    HTTPStatus.FORBIDDEN: texts.NOT_ALLOWED,
+    HTTPStatus.NOT_FOUND: texts.NOT_FOUND,
+    HTTPStatus.GONE: texts.NOT_FOUND,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: texts.TOO_LARGE,
+    HTTPStatus.LOCKED: texts.LOCKED,
+    HTTPStatus.TOO_MANY_REQUESTS: texts.BUSY,
+}
 
 
 _CLIENT_ERRORS = range(400, 500)

@@ -13,6 +13,7 @@ from typing import Generic, TypedDict, TypeVar, cast
 from chatkit.server import ChatKitServer
 from starlette.requests import Request
 
+from . import texts
 from .asgi import ASGIApp, Receive, Scope, Send
 from .body import read_body, require_json
 from .dispatch import Dispatch, Events
@@ -34,8 +35,6 @@ TContext = TypeVar("TContext")
 ContextOf = Callable[[RequestState], Awaitable[TContext]]
 
 logger = logging.getLogger("chatkit_prod")
-
-SESSION_ENDED = "Your session has ended. Sign in again."
 
 
 class EndpointOptions(TypedDict, total=False):
@@ -200,7 +199,7 @@ class _EventStream(Generic[TContext]):
             keep_alive=self._exchange.keep_alive,
             cancel_grace=self._exchange.cancel_grace,
             deadline=_deadline(state) if self._exchange.end_at_expiry else None,
-            deadline_message=state.translations.gettext(SESSION_ENDED),
+            deadline_message=state.translations.gettext(texts.SESSION_ENDED),
         )
         failure: Exception | None = None
         try:

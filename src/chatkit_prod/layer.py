@@ -1,10 +1,13 @@
 """The order of the layers, and how one of them notices that it stands in the wrong place."""
 
+from collections.abc import Iterator
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from .asgi import Scope, Send
 from .errors import ConfigurationError
 from .options import named
+from .state import RequestState
 
 _MAX_LAYERS = 100
 
@@ -38,12 +41,41 @@ def require_inside(outer: object, app: Any) -> None:
             f"app must be an ASGI app, not {named(app)}; a ChatKitServer goes into ChatKitEndpoint"
         )
     place: Layer = type(outer).layer  # type: ignore[attr-defined]
-    inner: object = app
-    for _ in range(_MAX_LAYERS):
+    for inner in _apps_in(app):
         found = getattr(type(inner), "layer", None)
         if isinstance(found, Layer) and found <= place:
             raise ConfigurationError(
                 f"{type(inner).__name__} stands inside {type(outer).__name__}; the order, outermost first, is "
                 + ", ".join(layer.name.lower() for layer in Layer)
             )
-        inner = getattr(inner, "app", None)
+
+
+@runtime_checkable
+class Interpreter(Protocol):
+    """The layer that knows the user's language. Those outside of it ask, before they refuse a request."""
+
+    def interpret(self, scope: Scope, state: RequestState, send: Send) -> Send:
+        """Set the language of a request, and return what sends an answer in it."""
+        ...
+
+
+class _NoInterpreter:
+    def interpret(self, scope: Scope, state: RequestState, send: Send) -> Send:  # noqa: ARG002
+        return send
+
+
+def interpreter_in(app: Any) -> Interpreter:
+    """Return the layer inside of an app that knows the user's language; one that changes nothing, if there is none."""
+    for inner in _apps_in(app):
+        if getattr(type(inner), "layer", None) is Layer.LOCALE and isinstance(inner, Interpreter):
+            return inner
+    return _NoInterpreter()
+
+
+def _apps_in(app: Any) -> Iterator[object]:
+    """Yield an app and those in it, outermost first."""
+    for _ in range(_MAX_LAYERS):
+        if app is None:
+            return
+        yield app
+        app = getattr(app, "app", None)

@@ -246,11 +246,11 @@ def _describe(error: ValidationError) -> list[dict[str, Any]]:
 
 def _check_sizes(named: _Named, limits: Limits) -> None:
     if len(named.attachment_ids) > limits.max_attachments:
-        raise ContentTooLargeError("max_attachments")
+        raise ContentTooLargeError("max_attachments", limits.max_attachments)
     if len(named.item_ids) > limits.max_item_ids:
         raise ContentTooLargeError("max_item_ids")
     if sum(map(len, named.text)) > limits.max_text_characters:
-        raise ContentTooLargeError("max_text_characters")
+        raise ContentTooLargeError("max_text_characters", limits.max_text_characters)
 
 
 def _check_ids(named: _Named) -> None:

@@ -6,7 +6,7 @@ a 200 stream: for a 5xx, ChatKit's client would send the request six times.
 
 import json
 import logging
-from collections.abc import Callable
+from gettext import NullTranslations
 
 from starlette.responses import Response
 
@@ -59,21 +59,20 @@ def refuse_stream(error: Exception, state: RequestState) -> Response:
     return response
 
 
-def problem(error: RequestError, *, request_id: str, translate: Callable[[str], str]) -> Response:
+def problem(error: RequestError, *, request_id: str, translations: NullTranslations) -> Response:
     """Make the response for a refusal: RFC 9457, and the JSON `message` that the ChatKit client shows.
 
     Args:
         error: What is wrong.
         request_id: Ends up in the body and in `x-request-id`.
-        translate: English text to the user's language.
+        translations: The catalog of the user's language.
     """
-    message = translate(error.message)
     body = {
         "type": "about:blank",
         "title": phrase(error.status),
         "status": error.status,
         "code": error.code,
-        "message": message,
+        "message": error.text(translations),
         "request_id": request_id,
         **error.members,
     }
@@ -97,7 +96,7 @@ def _explain(error: Exception, state: RequestState) -> RequestError:
 
 
 def _problem(refusal: RequestError, state: RequestState) -> Response:
-    return problem(refusal, request_id=state.request_id, translate=state.translations.gettext)
+    return problem(refusal, request_id=state.request_id, translations=state.translations)
 
 
 def stream_headers(state: RequestState) -> list[tuple[bytes, bytes]]:

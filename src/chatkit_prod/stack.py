@@ -6,7 +6,7 @@ The gate of the guarded stores stands in the endpoint.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 from chatkit.server import ChatKitServer
@@ -22,10 +22,11 @@ from .context import ContextFactory, RequestContext
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
 from .exchange import EndpointOptions
-from .locale import LocaleMiddleware
+from .locale import LocaleMiddleware, Translations
 from .options import listed
 from .pii import RedactingFilter
 from .principal import Principal
+from .state import RequestState
 from .store import gate_of
 from .tracing import TracingMiddleware
 
@@ -48,6 +49,8 @@ def harden(
     required_scopes: Sequence[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
+    locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
+    translations: Translations | None = ...,
     tracer_provider: TracerProvider | None = ...,
     insecure: bool = ...,
     **options: Unpack[EndpointOptions],
@@ -67,6 +70,8 @@ def harden(
     required_scopes: Sequence[str] = ...,
     locales: Sequence[str] = ...,
     default_locale: str | None = ...,
+    locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
+    translations: Translations | None = ...,
     tracer_provider: TracerProvider | None = ...,
     insecure: bool = ...,
     **options: Unpack[EndpointOptions],
@@ -85,6 +90,8 @@ def harden(
     required_scopes: Sequence[str] = (),
     locales: Sequence[str] = ("en",),
     default_locale: str | None = None,
+    locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ("header",),
+    translations: Translations | None = None,
     tracer_provider: TracerProvider | None = None,
     insecure: bool = False,
     **options: Unpack[EndpointOptions],
@@ -104,6 +111,9 @@ def harden(
         required_scopes: Scopes that every caller must have, all of them.
         locales: BCP 47 tags that the app can answer in, best first.
         default_locale: Used when the client accepts none of them; the first if None.
+        locale_sources: Where to look for the language, in order, such as `("cookie:lang", "header")`; see
+            `LocaleMiddleware`.
+        translations: The app's catalogs, such as `Translations("locales")`.
         tracer_provider: Where spans go; the global provider if None.
         insecure: Let everybody in, as one and the same user. For a laptop, never for production.
         options: Limits and times of the endpoint, see `EndpointOptions`.
@@ -125,7 +135,13 @@ def harden(
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
-    located = LocaleMiddleware(endpoint, supported=locales, default=default_locale)
+    located = LocaleMiddleware(
+        endpoint,
+        supported=locales,
+        default=default_locale,
+        translations=translations,
+        sources=locale_sources,
+    )
     authenticator = _Anybody(required_scopes) if auth is None else auth
     authenticated = AuthMiddleware(located, authenticator=authenticator, required_scopes=required_scopes)
     guarded = OriginMiddleware(

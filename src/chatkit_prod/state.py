@@ -105,6 +105,12 @@ class RequestState:
         return None if state is None or state._is_over else state  # noqa: SLF001 - one of ours
 
     @staticmethod
+    def current_translations() -> NullTranslations:
+        """Return the catalogs of the request that is being answered; outside of its endpoint, none."""
+        state = RequestState.current()
+        return _UNTRANSLATED if state is None else state.translations
+
+    @staticmethod
     def within_request() -> bool:
         """Tell whether this code runs for a request, or was begun by one that is over."""
         return _current.get() is not None

@@ -28,7 +28,9 @@ from chatkit_prod.errors import (
     MalformedCredentialsError,
     RefusedByAppError,
     RequestError,
+    UnavailableError,
 )
+from chatkit_prod.locale import LocaleMiddleware
 from tests.layers import Greeter, Rewriting, exchange, get, header_lines
 from tests.servers import Wire
 
@@ -180,6 +182,147 @@ async def test_a_refusal_speaks_the_language_that_an_outer_layer_has_set() -> No
     state.translations = French()
     sent = await exchange(guarded(), scope)
     assert json.loads(sent[1]["body"])["message"] == "fr: Sign in to continue."
+
+
+# ------------------------------------------------------------------------------------------------ the language
+
+IN_FRENCH = (b"accept-language", b"fr")
+
+
+def speaking(
+    authenticator: Any, inside: Greeter | None = None, *, scopes: tuple[str, ...] = (), **options: Any
+) -> AuthMiddleware:
+    """Put the layers of authentication and of the language around an app that speaks English and French."""
+    located = LocaleMiddleware(inside or Greeter(), supported=["en", "fr"], **options)
+    return AuthMiddleware(located, authenticator=authenticator, required_scopes=scopes)
+
+
+def language(sent: list[Any]) -> list[bytes]:
+    return header_lines(sent, b"content-language")
+
+
+def varies_by(sent: list[Any]) -> list[bytes]:
+    return b", ".join(header_lines(sent, b"vary")).split(b", ")
+
+
+IN_OUR_CATALOGS: dict[str, tuple[Exception, int, str]] = {
+    "nobody": (AuthenticationError("Badge"), 401, "Connectez-vous pour continuer."),
+    "bad token": (InvalidTokenError("Badge"), 401, "Votre session n’est plus valide. Reconnectez-vous."),
+    "role": (ForbiddenError(), 403, "Vous n’avez pas l’autorisation d’effectuer cette action."),
+    "bad request": (InvalidRequestError(), 400, "La requête n’est pas valide."),
+    "too fast": (
+        HTTPException(429, headers={"Retry-After": "5"}),
+        429,
+        "Vous envoyez des messages trop rapidement. Réessayez dans 5 secondes.",
+    ),
+    "failed": (ValueError(), 500, "Une erreur s’est produite. Réessayez."),
+    "unavailable": (
+        UnavailableError("jwks"),
+        503,
+        "Il y a trop de requêtes en ce moment. Réessayez dans un instant.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "status", "french"), IN_OUR_CATALOGS.values(), ids=IN_OUR_CATALOGS.keys())
+async def test_a_refusal_is_in_the_language_of_the_user_if_a_layer_inside_knows_it(
+    error: Exception, status: int, french: str
+) -> None:
+    inside = Greeter()
+    scope, state = RequestState.seed(get(IN_FRENCH))
+    sent = await exchange(speaking(Raising(error), inside), scope)
+    assert sent[0]["status"] == status
+    assert json.loads(sent[1]["body"])["message"] == french
+    assert language(sent) == [b"fr"]
+    assert varies_by(sent) == [b"Accept-Language"]
+    assert state.locale == "fr"
+    assert inside.scopes == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "locale"),
+    [
+        ([], b"en"),
+        ([(b"accept-language", b"ja")], b"en"),
+        ([(b"accept-language", b"ja, fr-CA;q=0.5")], b"fr"),
+    ],
+    ids=["no language", "another one", "the second of two"],
+)
+async def test_the_language_of_a_refusal_is_negotiated_as_that_of_an_answer(
+    headers: list[tuple[bytes, bytes]], locale: bytes
+) -> None:
+    refused = await exchange(speaking(Badge()), get(*headers))
+    answered = await exchange(speaking(Badge()), get(*headers, (b"x-badge", b"alice")))
+    assert (refused[0]["status"], answered[0]["status"]) == (401, 200)
+    assert language(refused) == language(answered) == [locale]
+    assert varies_by(refused) == varies_by(answered) == [b"Accept-Language"]
+
+
+async def test_a_foreign_layer_in_between_does_not_hide_the_language() -> None:
+    located = LocaleMiddleware(Greeter(), supported=["en", "fr"])
+    app = AuthMiddleware(Rewriting(located, []), authenticator=Badge())
+    wire = await Wire().request(app, get(IN_FRENCH))
+    assert wire.json["message"] == "Connectez-vous pour continuer."
+
+
+async def test_a_request_for_a_stream_that_is_refused_or_fails_names_its_language_too() -> None:
+    scope = get(IN_FRENCH, (b"accept", b"text/event-stream"))
+    refused = await exchange(speaking(Badge()), scope)
+    assert json.loads(refused[1]["body"])["message"] == "Connectez-vous pour continuer."
+    failed = await exchange(speaking(Raising(ValueError())), scope)
+    assert header_lines(failed, b"content-type") == [b"text/event-stream; charset=utf-8"]
+    assert [found[0]["status"] for found in (refused, failed)] == [401, 200]
+    assert language(refused) == language(failed) == [b"fr"]
+    assert varies_by(refused) == varies_by(failed) == [b"Accept-Language"]
+
+
+async def test_where_no_layer_inside_knows_the_language_a_refusal_stays_english() -> None:
+    scope, state = RequestState.seed(get(IN_FRENCH))
+    sent = await exchange(guarded(), scope)
+    assert json.loads(sent[1]["body"])["message"] == "Sign in to continue."
+    assert language(sent) == []
+    assert header_lines(sent, b"vary") == []
+    assert state.peek().locale is None
+
+
+@pytest.mark.parametrize("headers", [[], [(b"x-badge", b"torn")]], ids=["nobody", "a bad token"])
+async def test_a_language_that_would_be_the_users_own_is_looked_for_elsewhere_while_nobody_is_known(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
+    app = speaking(Badge(), sources=("principal", "header"))
+    sent = await exchange(app, get(IN_FRENCH, *headers))
+    assert sent[0]["status"] == 401
+    assert language(sent) == [b"fr"]
+    assert varies_by(sent) == [b"Authorization", b"Cookie", b"Accept-Language"]
+
+
+async def test_a_source_that_needs_to_know_who_asks_does_not_get_in_the_way_of_a_refusal() -> None:
+    def chosen(state: RequestState) -> str | None:
+        claim: str = state.principal.claims["locale"]
+        return claim
+
+    sent = await exchange(speaking(Badge(), sources=(chosen, "header")), get(IN_FRENCH))
+    assert sent[0]["status"] == 401
+    assert json.loads(sent[1]["body"])["message"] == "Connectez-vous pour continuer."
+    assert language(sent) == [b"fr"]
+
+
+class Membership:
+    """An authenticator that knows what its users speak."""
+
+    challenge = "Member"
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
+        return Principal(issuer="club", subject="alice", claims={"locale": "fr"})
+
+
+async def test_who_is_known_and_may_not_come_in_is_told_so_in_their_own_language() -> None:
+    app = speaking(Membership(), scopes=("write",), sources=("principal", "header"))
+    sent = await exchange(app, get((b"accept-language", b"en")))
+    body = json.loads(sent[1]["body"])
+    assert (body["status"], body["code"]) == (403, "insufficient_scope")
+    assert body["message"] == "Vous n’avez pas l’autorisation d’effectuer cette action."
+    assert language(sent) == [b"fr"]
 
 
 # ------------------------------------------------------------------------------------------------ exempt paths

@@ -21,8 +21,9 @@ from chatkit_prod.asgi import Message, RawHeaders, Scope
 from chatkit_prod.auth import AuthMiddleware
 from chatkit_prod.auth.allow_lists import AllowedOrigins
 from chatkit_prod.auth.origin import OriginMiddleware
+from chatkit_prod.locale import LocaleMiddleware
 from chatkit_prod.tracing import TracingMiddleware
-from tests.layers import Greeter, exchange, header_lines
+from tests.layers import Greeter, Rewriting, exchange, header_lines
 from tests.servers import http_scope
 
 pytestmark = pytest.mark.anyio
@@ -496,6 +497,70 @@ async def test_a_refusal_speaks_the_language_that_an_outer_layer_has_set() -> No
     state.translations = French()
     sent = await exchange(behind(), scope)
     assert json.loads(sent[1]["body"])["message"] == "fr: You are not allowed to do this."
+
+
+IN_FRENCH = (b"accept-language", b"fr")
+REFUSED_IN_FRENCH = {
+    "origin": (
+        request("https://evil.example", headers=[IN_FRENCH]),
+        "Vous n’avez pas l’autorisation d’effectuer cette action.",
+    ),
+    "host": (
+        request(PAGE, hosts=("evil.example",), headers=[IN_FRENCH]),
+        "Vous n’avez pas l’autorisation d’effectuer cette action.",
+    ),
+    "two hosts": (request(hosts=(HOST, HOST), headers=[IN_FRENCH]), "La requête n’est pas valide."),
+}
+
+
+def located(inside: Greeter, **options: Any) -> LocaleMiddleware:
+    """Put the layer of the language around an app that speaks English and French."""
+    return LocaleMiddleware(inside, supported=["en", "fr"], **options)
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["directly", "behind a foreign layer"])
+@pytest.mark.parametrize(("scope", "french"), REFUSED_IN_FRENCH.values(), ids=REFUSED_IN_FRENCH.keys())
+async def test_a_refusal_is_in_the_language_of_the_user_if_a_layer_inside_knows_it(
+    scope: Scope, french: str, *, between: bool
+) -> None:
+    inside = Greeter()
+    app: Any = Rewriting(located(inside), []) if between else located(inside)
+    scope, state = RequestState.seed(scope)
+    sent = await exchange(behind(app, allowed_hosts=[HOST]), scope)
+    assert sent[0]["status"] in {400, 403}
+    assert json.loads(sent[1]["body"])["message"] == french
+    assert header_lines(sent, b"content-language") == [b"fr"]
+    assert b", ".join(header_lines(sent, b"vary")) == b"Origin, Accept-Language"
+    assert cors_headers(sent) == {}
+    assert state.locale == "fr"
+    assert inside.scopes == []
+
+
+async def test_where_no_layer_inside_knows_the_language_a_refusal_stays_english() -> None:
+    inside = Greeter()
+    scope, state = RequestState.seed(request("null", headers=[IN_FRENCH]))
+    sent = await exchange(behind(inside), scope)
+    assert is_refused(sent, inside)
+    assert json.loads(sent[1]["body"])["message"] == "You are not allowed to do this."
+    assert header_lines(sent, b"content-language") == []
+    assert header_lines(sent, b"vary") == [b"Origin"]
+    assert state.peek().locale is None
+
+
+async def test_a_language_that_would_be_the_users_own_is_looked_for_elsewhere_while_nobody_is_known() -> None:
+    inside = Greeter()
+    app = behind(located(inside, sources=("principal", "header")))
+    sent = await exchange(app, request("null", headers=[IN_FRENCH]))
+    assert is_refused(sent, inside)
+    assert header_lines(sent, b"content-language") == [b"fr"]
+    varies = b", ".join(header_lines(sent, b"vary"))
+    assert varies == b"Origin, Authorization, Cookie, Accept-Language"
+
+
+async def test_a_preflight_has_no_language() -> None:
+    sent = await exchange(behind(located(Greeter())), preflight(PAGE))
+    assert sent[0]["status"] == 200
+    assert header_lines(sent, b"content-language") == []
 
 
 # ------------------------------------------------------------------------------------------------ the layer

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from chatkit_prod.testing import chatkit_request, user_message
 
-from . import access
+from . import access, locale
 from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
 from .measure import Batch, Request, batch, paired, ratio
 from .tokens import cached, uncached
@@ -125,6 +125,12 @@ async def rows(rounds: int) -> list[Row]:
         ),
         Row("a known token, verified", known_token * 1e6, 4, " µs"),
         Row("a known token, the whole `AuthMiddleware`", middleware * 1e6, 15, " µs"),
+        Row(
+            "a repeated `Accept-Language`, of 200 locales", locale.repeated(rounds)["here"] * 1e6, 0.5, " µs"
+        ),
+        Row("a new `Accept-Language`, of 50 locales", locale.new(rounds)["here"] * 1e6, 60, " µs"),
+        Row("`LocaleMiddleware`, added to a request", await locale.layer(rounds) * 1e6, 6, " µs"),
+        Row("import of `chatkit_prod.locale`, against langcodes alone", locale.import_ratio(11), 1.1),
         Row("a `threads.get_by_id` of 20 items with `access=`, against without", guarded.read, 1.1),
         Row("the same of an empty thread", guarded.empty, 1.15),
         Row("a 200-delta stream with `access=`, against without", guarded.stream, 1.02),
@@ -158,7 +164,10 @@ def main() -> None:
     options = parser.parse_args()
     found = asyncio.run(rows(options.rounds))
     walks = access.table(asyncio.run(access.walks()))
-    print(f"{table(found)}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}")
+    languages = locale.table(locale.repeated(options.rounds), locale.new(options.rounds))
+    print(
+        f"{table(found)}\n\nThe choice of a language:\n\n{languages}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}"
+    )
     if options.write:
         write(README, "bench", table(found))
         write(ACCESS, "bench", walks)

@@ -88,7 +88,7 @@ async def ratios(headers: Mapping[str, str], rounds: int, deltas: int) -> Ratios
     return Ratios(
         read=await measure(GET, TURNS, 100),
         empty=await measure(GET, 0, 100),
-        stream=await measure(SEND, TURNS, 6),
+        stream=await measure(SEND, TURNS, 20),
     )
 
 

@@ -20,19 +20,20 @@ from chatkit_prod import Principal, RequestContext, harden
 from chatkit_prod.access import OwnerOnly
 from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import JWTBearer
+from chatkit_prod.locale import Translations, language_instruction
 from chatkit_prod.testing import ChatKitClient, LocalIdentityProvider, chatkit_request, user_message
 from examples.stores.sqlite import SQLiteStore
-from examples.support_desk import smoke, tour
+from examples.support_desk import shop, smoke, tour
 from examples.support_desk.__main__ import take_tour
 from examples.support_desk.lines import LINES
 from examples.support_desk.model import ScriptedModel, choose_model
 from examples.support_desk.server import SupportDesk
-from examples.support_desk.texts import TEXTS
 from examples.support_desk.tools import DeskContext, look_up_order, open_ticket
 
 pytestmark = pytest.mark.anyio
 
 PROVIDER = LocalIdentityProvider(algorithm="ES256")
+LOCALES = Path(tour.__file__).with_name("locales")
 NOW = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - ChatKit's own times are naive
 
 
@@ -51,7 +52,8 @@ def app(store: SQLiteStore) -> ASGIApp:
         SupportDesk(store, model=ScriptedModel(pause=0.001)),
         auth=JWTBearer(issuer=PROVIDER.issuer, audience=PROVIDER.audience, jwks=PROVIDER.jwks),
         access=OwnerOnly(),
-        locales=list(TEXTS),
+        locales=["en", "fr", "de"],
+        translations=Translations(LOCALES),
     )
 
 
@@ -72,22 +74,58 @@ def words(events: list[Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("locale", TEXTS)
+@pytest.mark.parametrize(
+    ("locale", "progress", "sent", "packed"),
+    [
+        pytest.param(
+            "en",
+            "Looking up your order…",
+            "Your order A-1001 is on its way.",
+            "Your order A-1002 is being packed.",
+            id="English",
+        ),
+        pytest.param(
+            "fr",
+            "Je cherche votre commande…",
+            "Votre commande A-1001 est en route.",
+            "Votre commande A-1002 est en préparation.",
+            id="French",
+        ),
+        pytest.param(
+            "de",
+            "Ich suche Ihre Bestellung …",
+            "Ihre Bestellung A-1001 ist unterwegs.",
+            "Ihre Bestellung A-1002 wird gepackt.",
+            id="German",
+        ),
+    ],
+)
 async def test_a_tool_tells_its_progress_and_its_result_in_the_users_language(
-    app: ASGIApp, locale: str
+    app: ASGIApp, locale: str, progress: str, sent: str, packed: str
 ) -> None:
-    answer = await client_of(app, "alice", locale).send(create("A-1001?"))
-    texts = TEXTS[locale]
-    progress = [event["text"] for event in answer.events if event["type"] == "progress_update"]
-    assert progress == [texts.looking_up]
-    order = texts.order.format(number="A-1001", status=texts.statuses["sent"])
-    assert words(answer.events) == f"{order} {LINES[locale].more}"
-    assert answer.headers["content-language"] == locale
+    for question, result in {"A-1001?": sent, "A-1002?": packed}.items():
+        answer = await client_of(app, "alice", locale).send(create(question))
+        told = [event["text"] for event in answer.events if event["type"] == "progress_update"]
+        assert told == [progress]
+        assert words(answer.events) == f"{result} {LINES[locale].more}"
+        assert answer.headers["content-language"] == locale
 
 
 async def test_an_order_of_somebody_else_is_unknown(app: ASGIApp) -> None:
     answer = await client_of(app, "bob").send(create("A-1001?"))
-    assert TEXTS["en"].unknown_order.format(number="A-1001") in words(answer.events)
+    assert words(answer.events).startswith("You have no order A-1001.")
+
+
+async def test_what_goes_wrong_in_a_tool_is_told_to_nobody(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find_order(*_: object) -> None:
+        raise RuntimeError("10.0.0.1 refuses the password")
+
+    monkeypatch.setattr(shop, "find_order", find_order)
+    answer = await client_of(app, "alice").send(create("A-1001?"))
+    assert [event["code"] for event in answer.events if event["type"] == "error"] == ["stream.error"]
+    assert b"10.0.0.1" not in answer.body
 
 
 async def test_a_ticket_is_opened(app: ASGIApp) -> None:
@@ -99,11 +137,22 @@ async def test_a_ticket_is_opened(app: ASGIApp) -> None:
     ("tool", "arguments", "expected"),
     [
         pytest.param(
-            look_up_order, {"number": "A-1001' OR 1=1"}, TEXTS["en"].no_order_number, id="order number"
+            look_up_order,
+            {"number": "A-1001' OR 1=1"},
+            "An order number looks like A-1001.",
+            id="order number",
         ),
-        pytest.param(open_ticket, {"summary": "  "}, TEXTS["en"].no_summary.format(limit=500), id="empty"),
         pytest.param(
-            open_ticket, {"summary": "x" * 501}, TEXTS["en"].no_summary.format(limit=500), id="long"
+            open_ticket,
+            {"summary": "  "},
+            "A ticket needs a summary of at most 500 characters.",
+            id="empty",
+        ),
+        pytest.param(
+            open_ticket,
+            {"summary": "x" * 501},
+            "A ticket needs a summary of at most 500 characters.",
+            id="long",
         ),
     ],
 )
@@ -161,7 +210,7 @@ async def test_a_stream_that_is_cut_leaves_what_was_said_and_the_marker(
 
 async def test_the_scripted_model_answers_a_run_that_does_not_stream() -> None:
     response = await ScriptedModel(pause=0).get_response(
-        TEXTS["de"].instruction,
+        language_instruction("de"),
         "Hallo",
         *[None] * 5,
         previous_response_id=None,
@@ -228,8 +277,9 @@ async def test_the_printed_commands_do_what_they_say(
     await take_tour(listener, tmp_path / "desk.sqlite3")
     out = (tmp_path / "out").read_text()
     statuses = [line.split()[1] for line in out.splitlines() if line.startswith("HTTP/")]
-    assert statuses == ["401", "200", "200", "200", "404"]
-    assert TEXTS["fr"].looking_up in out
+    assert statuses == ["401", "200", "200", "200", "200", "404"]
+    assert "Je cherche votre commande…" in out
+    assert "Der Shop antwortet nicht." in out
     _, saved, absent = (json.loads(line) for line in out.splitlines() if line.startswith("{"))
     assert [item["type"] for item in saved["items"]["data"]] == ["user_message", "assistant_message"]
     assert absent["code"] == "not_found"

@@ -1,14 +1,20 @@
 """The user's language in the state, and on the response."""
 
+import asyncio
 from copy import deepcopy
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatkit_prod import ConfigurationError, RequestContext
-from chatkit_prod.locale import LocaleMiddleware
+from chatkit_prod import ConfigurationError, RequestContext, RequestState, texts
+from chatkit_prod.asgi import Message, Receive, Scope, Send
+from chatkit_prod.layer import Interpreter
+from chatkit_prod.locale import LocaleMiddleware, Translations
+from chatkit_prod.locale.translations import catalogs_for
 from tests.layers import Greeter, exchange, get, header_lines
+from tests.servers import bounded
 
 pytestmark = pytest.mark.anyio
 
@@ -66,6 +72,7 @@ async def test_scope_and_messages_are_not_changed() -> None:
     await exchange(localized(inside), scope)
     assert scope == before
     assert inside.messages == messages
+    assert inside.scopes[0]["state"] is not scope["state"]
 
 
 @pytest.mark.parametrize("kind", ["websocket", "lifespan"])
@@ -79,3 +86,77 @@ async def test_what_is_not_http_is_passed_on(kind: str) -> None:
 def test_languages_that_cannot_work_are_refused_at_construction() -> None:
     with pytest.raises(ConfigurationError, match="default"):
         LocaleMiddleware(Greeter(), supported=["en"], default="fr")
+
+
+@pytest.mark.parametrize("status", [200, 204, 401, 404, 500])
+async def test_a_language_of_the_apps_own_stays_on_every_answer_and_elsewhere_there_is_ours(
+    status: int,
+) -> None:
+    own = Greeter(status=status, headers=[(b"content-language", b"la")])
+    assert header_lines(await exchange(localized(own), get()), b"content-language") == [b"la"]
+    sent = await exchange(localized(Greeter(status=status)), get((b"accept-language", b"fr")))
+    assert header_lines(sent, b"content-language") == [b"fr-CA"]
+    assert sent[0]["status"] == status
+
+
+async def test_an_error_of_the_app_passes_through() -> None:
+    with pytest.raises(LookupError, match="the app's own"):
+        await exchange(localized(Greeter(error=LookupError("the app's own"))), get())
+
+
+class Meeting:
+    """An app that answers when all of its requests are there, and says who they are then."""
+
+    def __init__(self, size: int) -> None:
+        self._barrier = asyncio.Barrier(size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state: RequestState = scope["state"]["chatkit"]
+        before = state.locale
+        await self._barrier.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await self._barrier.wait()
+        said = f"{before} {state.locale} {state.translations.gettext(texts.FAILED)}"
+        await send({"type": "http.response.body", "body": said.encode()})
+
+
+@bounded
+async def test_requests_at_the_same_time_do_not_mix_their_languages() -> None:
+    tags = ["en", "fr-CA", "de", "de", "fr-CA", "ja"]
+    layer = LocaleMiddleware(Meeting(len(tags)), supported=["en", "fr-CA", "de", "ja"])
+    answers = await asyncio.gather(
+        *(exchange(layer, get((b"accept-language", tag.encode()))) for tag in tags)
+    )
+    ours = catalogs_for(tags, None)
+    for tag, sent in zip(tags, answers, strict=True):
+        assert header_lines(sent, b"content-language") == [tag.encode()]
+        assert sent[1]["body"].decode() == f"{tag} {tag} {ours[tag].gettext(texts.FAILED)}"
+
+
+async def test_a_layer_outside_learns_the_language_and_sends_its_refusal_in_it() -> None:
+    layer, sent = localized(), list[Message]()
+    scope, state = RequestState.seed(get((b"accept-language", b"fr")))
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    assert isinstance(layer, Interpreter)
+    start: Message = {"type": "http.response.start", "status": 401, "headers": [(b"x-kept", b"1")]}
+    await layer.interpret(scope, state, send)(start)
+    assert state.locale == "fr-CA"
+    assert state.translations.gettext(texts.SIGN_IN) != texts.SIGN_IN
+    assert header_lines(sent, b"content-language") == [b"fr-CA"]
+    assert start["headers"] == [(b"x-kept", b"1")]
+
+
+def test_a_layer_that_belongs_outside_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="LocaleMiddleware stands inside LocaleMiddleware"):
+        LocaleMiddleware(localized(), supported=["en"])
+
+
+@pytest.mark.parametrize(
+    "translations", ["locales", 1, Translations], ids=["a folder", "a number", "the class"]
+)
+def test_translations_that_are_none_are_refused_at_construction(translations: Any) -> None:
+    with pytest.raises(ConfigurationError, match="Translations"):
+        LocaleMiddleware(Greeter(), supported=["en"], translations=translations)

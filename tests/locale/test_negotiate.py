@@ -1,16 +1,28 @@
 """From `Accept-Language` to one of the app's own tags."""
 
 import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 
+import langcodes
 import pytest
-from hypothesis import given
+import werkzeug.datastructures
+import werkzeug.http
+from babel.core import negotiate_locale
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatkit_prod import ConfigurationError
 from chatkit_prod.locale import Negotiator
+from chatkit_prod.locale.ranges import parse_ranges
+
+from .cases import CASES, Case
 
 SUPPORTED = ["en", "fr", "de-AT", "zh-Hant", "zh-Hans", "pt-BR", "he", "nb"]
 NEGOTIATOR = Negotiator(SUPPORTED)
+ANOTHER = Negotiator(SUPPORTED)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +60,7 @@ NEGOTIATOR = Negotiator(SUPPORTED)
         pytest.param("fr;q=nan, de", "de-AT", id="a quality that is no number"),
         pytest.param("fr;level=1, de", "de-AT", id="another parameter"),
         pytest.param("fr_FR.UTF-8, de", "de-AT", id="a POSIX name"),
-        pytest.param("en-x-ignore-previous-instructions, fr", "fr", id="private use"),
+        pytest.param("en-x-ignore-previous-instructions, fr", "fr", id="a subtag that is too long"),
         pytest.param("../../etc/passwd, de", "de-AT", id="a path"),
         pytest.param("fr\x00, de", "de-AT", id="NUL"),
         pytest.param("ƒr, de", "de-AT", id="not ASCII"),
@@ -79,7 +91,7 @@ def test_every_list_of_ranges_gives_a_supported_tag_and_the_same_one_again(range
     header = ", ".join(ranges)
     chosen = NEGOTIATOR.negotiate(header)
     assert chosen in SUPPORTED
-    assert Negotiator(SUPPORTED).negotiate(header) == chosen
+    assert ANOTHER.negotiate(header) == chosen
 
 
 @given(st.sampled_from(SUPPORTED), st.lists(st.sampled_from(["ja", "ko", "th", "vi"]), max_size=5))
@@ -111,9 +123,9 @@ def test_a_megabyte_is_answered_from_its_first_characters() -> None:
     ("supported", "default", "text"),
     [
         ([], None, "at least one"),
-        ("en", None, "at least one"),
+        ("en", None, "list of texts"),
         (["en", "not a tag"], None, "not a tag"),
-        (["en", ""], None, "valid"),
+        (["en", ""], None, "list of texts"),
         (["en", "xx-XX-XX"], None, "xx-XX-XX"),
         (["en", 1], None, "1"),
         (["en"], "fr", "default"),
@@ -137,9 +149,154 @@ def test_a_list_that_cannot_work_is_refused_at_construction(
         Negotiator(supported, default=default)
 
 
-def test_after_a_flood_of_invented_tags_a_new_one_gets_its_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chatkit_prod.locale.negotiate._MAX_TAGS", 2)
-    negotiator = Negotiator(["en", "nb"])
-    assert [negotiator.negotiate(tag) for tag in ("no", "de-CH")] == ["nb", "en"]
-    assert [negotiator.negotiate(tag) for tag in ("nb-NO", "da")] == ["nb", "en"]
-    assert negotiator.negotiate("no;q=0.5") == "nb"
+# ------------------------------------------------------------------------------------------- the rules of CLDR
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.reason)
+def test_the_nearest_of_the_supported_tags_answers(case: Case) -> None:
+    assert Negotiator(case.supported).negotiate(case.header) == case.expected
+
+
+def _by_langcodes(case: Case) -> str | None:
+    for tag, weight in parse_ranges(case.header):
+        if weight > 0:
+            found = langcodes.closest_supported_match(tag, list(case.supported), max_distance=50)
+            if found:
+                return found
+    return None
+
+
+def _by_babel(case: Case) -> str | None:
+    wanted = [tag for tag, weight in parse_ranges(case.header) if weight > 0]
+    return negotiate_locale(wanted, case.supported, sep="-")
+
+
+def _by_werkzeug(case: Case) -> str | None:
+    accepted = werkzeug.http.parse_accept_header(case.header, werkzeug.datastructures.LanguageAccept)
+    return accepted.best_match(case.supported)
+
+
+def _score(match: Callable[[Case], str | None]) -> int:
+    right = 0
+    for case in CASES:
+        try:
+            found = match(case)
+        except ValueError:  # it raises for what a client may send
+            continue
+        right += (found or case.supported[0]) == case.expected
+    return right
+
+
+def test_all_of_the_table_is_right_here_and_not_in_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = {
+        "here": _score(lambda case: Negotiator(case.supported).negotiate(case.header)),
+        "langcodes": _score(_by_langcodes),
+        "Babel": _score(_by_babel),
+        "werkzeug": _score(_by_werkzeug),
+    }
+    with capsys.disabled():
+        sys.stdout.write(f"\nLanguage matching, right of {len(CASES)}: {scores}\n")
+    assert len({case.reason for case in CASES}) == len(CASES) >= 150
+    assert scores.pop("here") == len(CASES) > max(scores.values())
+
+
+# -------------------------------------------------------------------------------------------- whatever is sent
+
+HEADERS = st.one_of(
+    st.text(max_size=2000),
+    st.binary(max_size=2000).map(lambda value: value.decode("latin-1")),
+    st.lists(RANGES, max_size=3000).map(",".join),
+    st.integers(1, 3000).map(lambda count: "en" + "-aaaaa" * count),
+    st.integers(1, 3000).map(lambda count: "x" + "-a" * count),
+    st.integers(1, 3000).map(lambda count: "en-u" + "-aa" * count),
+    st.from_regex(r"[a-z]{2,8}(-[a-z0-9]{1,8}){0,200}", fullmatch=True),
+)
+
+
+@given(HEADERS)
+@example("a" * 1_000_000)
+@example("en," * 300_000)
+@example("\x00" * 512)
+@example("en-" * 170 + "GB")
+def test_any_header_gives_a_supported_tag_in_less_than_a_millisecond(header: str) -> None:
+    times: list[float] = []
+    for _ in range(5):
+        NEGOTIATOR._cached.cache_clear()
+        started = time.perf_counter()
+        assert NEGOTIATOR.negotiate(header) in SUPPORTED
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.001
+
+
+@given(st.binary(max_size=600))
+def test_bytes_are_as_good_as_text(header: bytes) -> None:
+    assert NEGOTIATOR.negotiate(header) == NEGOTIATOR.negotiate(header.decode("latin-1"))
+
+
+_FLOOD = """
+import tracemalloc
+from chatkit_prod.locale import Negotiator
+
+negotiator = Negotiator(["en", "fr", "de-AT", "zh-Hant", "zh-Hans", "pt-BR", "he", "nb"])
+tracemalloc.start()
+for number in range(100_000):
+    negotiator.negotiate(f"{'!' if number % 10 else 'en-x-'}{number}" + " " * 400)
+print(tracemalloc.get_traced_memory()[0])
+"""
+
+
+def test_a_hundred_thousand_headers_take_less_than_two_megabytes() -> None:
+    ran = subprocess.run([sys.executable, "-c", _FLOOD], check=True, timeout=120, capture_output=True)
+    assert int(ran.stdout) < 2_000_000
+
+
+_COLD = """
+import threading
+from chatkit_prod.locale import Negotiator
+
+SUPPORTED = ["en", "fr", "de-AT", "zh-Hant", "zh-Hans", "pt-BR", "he", "nb", "sr-Latn", "es-419", "es"]
+HEADERS = [f"{one}-{two}, {two}" for one in ("de", "zh", "es", "xx", "sr", "nn") for two in ("AT", "HK", "ME", "MX")]
+start, found, failed = threading.Barrier(8), [], []
+
+def run():
+    start.wait()
+    try:
+        negotiator = Negotiator(SUPPORTED)
+        for number in range(7500):
+            header = HEADERS[number % len(HEADERS)] + f";q=0.{number % 100}"
+            found.append((header, negotiator._choose(header)))
+    except Exception as error:
+        failed.append(error)
+
+threads = [threading.Thread(target=run) for _ in range(8)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert not failed, failed
+assert len(found) == 60_000
+assert len(set(found)) == len({header for header, _ in found}), "two answers for one header"
+"""
+
+
+def test_eight_threads_with_cold_caches_agree() -> None:
+    subprocess.run([sys.executable, "-c", _COLD], check=True, timeout=120)
+
+
+@given(st.sampled_from(CASES), st.data())
+def test_a_refused_tag_is_never_chosen_while_there_is_another(case: Case, data: st.DataObject) -> None:
+    refused = data.draw(st.sampled_from(case.supported))
+    others = [tag for tag in case.supported if not tag.lower().startswith(refused.lower())]
+    wanted = [tag for tag, _ in parse_ranges(case.header) if not tag.startswith(refused.lower())]
+    chosen = Negotiator(case.supported).negotiate(", ".join([*wanted, f"{refused};q=0"]))
+    assert chosen != refused or not others
+
+
+def test_match_says_whether_the_client_accepts_anything() -> None:
+    assert NEGOTIATOR.match("fr-CA") == "fr"
+    assert NEGOTIATOR.match("ja") is None
+    assert NEGOTIATOR.match("") is None
+    assert NEGOTIATOR.match("*") == "en"
+
+
+def test_the_tags_and_the_default_can_be_read() -> None:
+    negotiator = Negotiator(["en", "fr"], default="fr")
+    assert (negotiator.supported, negotiator.default) == (("en", "fr"), "fr")

@@ -3,9 +3,10 @@
 from chatkit.errors import CustomStreamError
 from chatkit.types import ActiveStatus, Attachment, ThreadMetadata
 
+from chatkit_prod import texts
 from chatkit_prod.state import RequestState
 
-_TEXTS = {"locked": "This conversation is locked.", "closed": "This conversation is closed."}
+_TEXTS = {"locked": texts.LOCKED, "closed": texts.CLOSED}
 
 
 def locked(thread: ThreadMetadata) -> CustomStreamError | None:
@@ -17,9 +18,8 @@ def locked(thread: ThreadMetadata) -> CustomStreamError | None:
     status = thread.status
     if isinstance(status, ActiveStatus):
         return None
-    text = _TEXTS[status.type]
-    state = RequestState.current()
-    return CustomStreamError(status.reason or (state.translations.gettext(text) if state else text))
+    text = RequestState.current_translations().gettext(_TEXTS[status.type])
+    return CustomStreamError(status.reason or text)
 
 
 def bound_elsewhere(attachment: Attachment, thread_id: str | None) -> bool:

@@ -18,7 +18,7 @@ from chatkit_prod.errors import (
     InternalError,
     as_request_error,
 )
-from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.layer import Layer, interpreter_in, require_inside
 from chatkit_prod.options import listed
 from chatkit_prod.principal import Principal
 from chatkit_prod.refusal import expects_events, refuse, refuse_stream
@@ -62,6 +62,7 @@ class AuthMiddleware:
     ) -> None:
         require_inside(self, app)
         self.app = app
+        self._interpreter = interpreter_in(app)
         self._authenticators = FirstOf(authenticator)
         self._required_scopes = scopes_of(required_scopes)
         self._exempt = frozenset(listed(exempt, "exempt"))
@@ -88,6 +89,7 @@ class AuthMiddleware:
             if isinstance(refusal, InsufficientScopeError) and refusal.principal is not None:
                 state.principal = refusal.principal
             audit(state, "failed" if isinstance(refusal, InternalError) else "refused", refusal)
+            send = self._interpreter.interpret(scope, state, send)
             response = refuse_stream(error, state) if expects_events(scope) else refuse(error, state)
             await response(scope, receive, send)
             return

@@ -22,7 +22,7 @@ from chatkit_prod.asgi import (
     with_headers,
 )
 from chatkit_prod.errors import ConfigurationError, ForbiddenError, InvalidRequestError, RequestError
-from chatkit_prod.layer import Layer, require_inside
+from chatkit_prod.layer import Layer, interpreter_in, require_inside
 from chatkit_prod.options import listed
 from chatkit_prod.refusal import refuse
 from chatkit_prod.state import RequestState
@@ -88,6 +88,7 @@ class OriginMiddleware:
         if isinstance(max_age, bool) or not isinstance(max_age, int) or max_age < 0:
             raise ConfigurationError(f"max_age must be a number of seconds, not {max_age!r}")
         self.app = app
+        self._interpreter = interpreter_in(app)
         self._origins = AllowedOrigins(allowed_origins)
         self._hosts = AllowedHosts(allowed_hosts)
         self._headers = _header_names(allowed_headers)
@@ -103,6 +104,7 @@ class OriginMiddleware:
             origin = state.origin = self._admit(scope)
         except RequestError as refusal:
             audit(state, "refused", refusal)
+            send = self._interpreter.interpret(scope, state, send)
             response = refuse(refusal, state)
             response.headers["vary"] = "Origin"
             await response(scope, receive, send)
