@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 # What `make test` hands to pytest; for one test: make test PYTEST_ARGS="-k name".
-PYTEST_ARGS ?= --cov --numprocesses=logical --dist=loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= --cov --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder
+# One more than there are cores: many tests wait for a server, a client or a clock.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 STARTED := $(shell date +%s)
 elapsed  = $$(( $$(date +%s) - $(STARTED) )) s

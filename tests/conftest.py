@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-settings.register_profile("bounded", deadline=None, max_examples=200, derandomize=True, database=None)
+settings.register_profile("bounded", deadline=None, max_examples=100, derandomize=True, database=None)
 settings.load_profile("bounded")
 
 

@@ -251,6 +251,7 @@ async def send_bodies(
     wrap: Callable[[FullServer], ASGIApp], seed: int, number_of_bodies: int, listener: Listener
 ) -> None:
     """Send that many mutated bodies, and look at every answer and every record."""
+    logging.getLogger("tests.fuzz").debug("somebody listens")
     token = IDENTITY.token("alice")
     headers = [*JSON, (b"authorization", f"Bearer {token}".encode())]
     statuses: dict[int, int] = {}

@@ -64,9 +64,10 @@ async def _save_anywhere(
     await save(thread_id, item, context)
 
 
-def _stamped_once(row: Any, owner: Owner) -> Any:
+async def _created_as_it_is(rows: OwnedRows[Any, RequestContext], row: Any, context: RequestContext) -> None:
     """Believe a stamp that app code has made."""
-    return row if has_stamp(row) else stamped(row, owner)
+    owner = Owner.of(rows._guard.principal(context))
+    await rows._save(row if has_stamp(row) else stamped(row, owner), context)
 
 
 class SubjectOnly:
@@ -87,10 +88,10 @@ BREAKS: dict[str, Patches] = {
     "a cursor that nobody checks": {"SealedCursors.open": _open_any},
     "a save that asks nobody": {"OwnedRows.save": _upsert},
     "an item that is in another thread": {"OwnedItems.save": _save_anywhere},
-    "a stamp that app code forged": {"stamped": _stamped_once},
+    "a stamp that app code forged": {"OwnedRows._create": _created_as_it_is},
     "a stamp that is shown": {"unstamped": _as_it_is},
     "an attachment that is bound anew": {"bound_elsewhere": _never},
-    "a gate that fails for the owner": {"AccessGate._check_thread": _fails},
+    "a gate that fails for the owner": {"AccessGate.admit": _fails},
     "a lock that holds nobody": {"Guard.require_open": _never},
 }
 
