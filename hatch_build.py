@@ -10,10 +10,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.builders.utils import get_reproducible_timestamp
 
 
-class CompileCatalogs(BuildHookInterface):  # type: ignore[type-arg]
+class CompileCatalogs(BuildHookInterface):  # type: ignore[type-arg]  # hatchling does not export that type
     """Writes a `.mo` beside every `.po`."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - as hatchling declares it
         """Run before the files of a wheel are collected."""
         for source in Path(self.root, "src/chatkit_prod/locale/messages").glob("*/LC_MESSAGES/*.po"):
             with source.open("rb") as texts:

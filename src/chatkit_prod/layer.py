@@ -60,7 +60,7 @@ class Interpreter(Protocol):
 
 
 class _NoInterpreter:
-    def interpret(self, scope: Scope, state: RequestState, send: Send) -> Send:  # noqa: ARG002
+    def interpret(self, scope: Scope, state: RequestState, send: Send) -> Send:  # noqa: ARG002 - as the protocol has it
         return send
 
 
