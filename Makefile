@@ -18,6 +18,9 @@ CHROMIUM ?= /usr/bin/chromium
 # Its PostgreSQL, the folder of initdb and postgres; for another one: make POSTGRES_BIN=/opt/postgresql/bin integration
 POSTGRES_BIN ?= $(shell for bin in "$$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin; do \
                   if [ -x "$$bin/initdb" ] && [ -x "$$bin/postgres" ]; then echo "$$bin"; break; fi; done)
+# Its Prometheus; for another one: make PROMETHEUS=/opt/prometheus/prometheus integration
+PROMETHEUS ?= /usr/bin/prometheus
+PROMTOOL   ?= $(dir $(PROMETHEUS))promtool
 PROVIDER := tests/integration/provider
 # Parallel checks do not mix their output, where this make can help it.
 ifneq ($(filter output-sync,$(.FEATURES)),)
@@ -29,7 +32,7 @@ COMPILE_EXAMPLE = -q compile --directory examples/support_desk/locales
 CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check integration chromium postgres bench docs lock messages format clean $(CHECKS)
+.PHONY: help demo test check integration chromium postgres prometheus bench docs lock messages format clean $(CHECKS)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,11 +47,11 @@ test: $(VENV)/.test  ## run every test that needs Python alone
 	@echo "==> Setup took $(elapsed). Running the tests."
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium postgres  ## run the example, then the tests against real parts
+integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium postgres prometheus  ## run the example, then the tests against real parts
 	@echo "==> Setup took $(elapsed). Running the support desk and every command that it prints."
 	@$(BIN)/python -m examples.support_desk --smoke
-	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), and PostgreSQL of $(POSTGRES_BIN)"
-	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" $(BIN)/python -m pytest tests/integration
+	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), $(PROMETHEUS), and PostgreSQL of $(POSTGRES_BIN)"
+	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" PROMETHEUS="$(PROMETHEUS)" PROMTOOL="$(PROMTOOL)" $(BIN)/python -m pytest tests/integration
 
 bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
 	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
@@ -168,6 +171,18 @@ postgres:
 	fi; \
 	echo "==> Installing Debian's postgresql (half a minute)"; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null
+
+# The service that Debian's package starts is not used: the tests start a Prometheus of their own.
+prometheus:
+	@test -x "$(PROMETHEUS)" && test -x "$(PROMTOOL)" && exit; \
+	if [ "$(PROMETHEUS) $(PROMTOOL)" != "/usr/bin/prometheus /usr/bin/promtool" ] || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo "There is no $(PROMETHEUS) with $(PROMTOOL). Install Prometheus (Debian: apt-get install prometheus)," >&2; \
+	  echo "or name the one you have: make PROMETHEUS=/opt/prometheus/prometheus integration" >&2; exit 1; \
+	fi; \
+	echo "==> Installing Debian's prometheus (a quarter of a minute)"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends prometheus >/dev/null && \
+	{ update-rc.d prometheus disable; service prometheus stop; } >/dev/null 2>&1 || :; \
+	test -x "$(PROMETHEUS)"
 
 $(VENV)/.check: requirements/check.txt $(VENV)/.integration
 	@echo "==> Installing the checkers, pinned, into $(VENV) (a minute the first time)"

@@ -241,53 +241,79 @@ MONITORING = (
             "tests/tracing/test_middleware.py::test_the_record_of_a_request_answers_who_did_what_and_how_it_ended",
             "tests/tracing/test_middleware.py::test_an_error_inside_a_200_stream_is_an_error_of_the_span",
             "tests/tracing/test_middleware.py::test_an_exception_behind_an_error_has_its_type_on_the_span",
+            "tests/examples/test_observability.py::test_one_query_leads_from_a_user_and_a_time_to_the_failing_call_of_the_store",
         ),
     ),
     Requirement(
         "MONITOR-HEALTHY",
         guide(87),
         "Metrics tell whether requests are healthy right now.",
-        open="tracing",
+        ("tests/integration/test_prometheus.py::test_prometheus_answers_the_health_queries",),
     ),
     Requirement(
         "CLIENT-FORWARD",
         guide(91),
         "The page's log and error events reach the telemetry of the server.",
-        open="tracing",
+        (
+            "tests/tracing/test_client_events.py::test_an_event_becomes_one_record_in_the_trace_of_its_chatkit_request",
+            "tests/integration/test_client_events.py::test_an_event_of_the_page_and_the_request_that_failed_are_in_one_trace",
+        ),
     ),
-    Requirement("CLIENT-USER", guide(93), "An event of the page is tagged with its user.", open="tracing"),
+    Requirement(
+        "CLIENT-USER",
+        guide(93),
+        "An event of the page is tagged with its user.",
+        (
+            "tests/tracing/test_client_events.py::test_the_user_is_named_as_the_app_wants_it",
+            "tests/tracing/test_client_events.py::test_users_at_the_same_time_do_not_mix_their_events",
+        ),
+    ),
     Requirement(
         "CLIENT-SESSION",
         guide(94),
         "An event of the page is tagged with its session or request.",
-        open="tracing",
+        (
+            "tests/tracing/test_client_events.py::test_an_event_becomes_one_record_in_the_trace_of_its_chatkit_request",
+            "tests/integration/test_client_events.py::test_the_session_is_that_of_the_tab",
+        ),
     ),
     Requirement(
-        "CLIENT-THREAD", guide(95), "An event of the page is tagged with its thread.", open="tracing"
+        "CLIENT-THREAD",
+        guide(95),
+        "An event of the page is tagged with its thread.",
+        (
+            "tests/integration/test_client_events.py::test_an_event_belongs_to_the_latest_request_of_its_thread_or_else_to_the_latest",
+        ),
     ),
     Requirement(
         "CLIENT-REACT",
         guide(97),
         "A React page hands the options for logs and errors over in one line.",
-        open="tracing",
+        (
+            "tests/integration/test_client_events.py::test_the_options_for_react_tell_us_and_the_apps_own_handlers",
+        ),
     ),
     Requirement(
         "CLIENT-NO-CONTENT",
         guide(114),
         "No message text and no tool argument leaves the page as telemetry.",
-        open="tracing",
+        ("tests/integration/test_client_events.py::test_nothing_but_what_the_table_names_leaves_the_page",),
     ),
     Requirement(
         "CLIENT-ELEMENT",
         guide(130),
         "A page with the web component attaches the same telemetry to its events.",
-        open="tracing",
+        ("tests/integration/test_client_events.py::test_an_element_is_listened_to_until_somebody_ends_it",),
     ),
     Requirement(
         "CLIENT-FIELDS",
         guide(152),
         "Only allow-listed fields of an event of the page are forwarded.",
-        open="tracing",
+        (
+            "tests/tracing/test_client_event.py::test_whatever_arrives_no_text_is_kept_that_no_pattern_allows",
+            "tests/tracing/test_client_event.py::test_of_an_event_full_of_secrets_only_what_the_table_names_is_kept",
+            "tests/tracing/test_client_event.py::test_the_page_and_the_server_have_one_list",
+        ),
     ),
     Requirement(
         "CLIENT-SCRUB",
@@ -310,11 +336,38 @@ MONITORING = (
             "tests/tracing/test_middleware.py::test_no_path_and_no_method_can_write_lines_or_fields_of_its_own",
         ),
     ),
-    Requirement("SERVER-PROCESS", guide(161), "Every call of the server has a span.", open="tracing"),
-    Requirement("SERVER-STORE", guide(161), "Every call of the store has a span.", open="tracing"),
-    Requirement("SERVER-MODEL", guide(162), "Every call of a model provider has a span.", open="tracing"),
     Requirement(
-        "SERVER-TOOLS", guide(163), "An error in a tool is on the trace with its type.", open="tracing"
+        "SERVER-PROCESS",
+        guide(161),
+        "Every call of the server has a span.",
+        ("tests/tracing/test_server.py::test_every_operation_has_a_span_and_so_has_what_it_calls",),
+    ),
+    Requirement(
+        "SERVER-STORE",
+        guide(161),
+        "Every call of the store has a span.",
+        (
+            "tests/tracing/test_store.py::test_every_call_has_a_span_that_says_of_what",
+            "tests/tracing/test_store.py::test_every_call_of_an_attachment_store_has_a_span_as_well",
+        ),
+    ),
+    Requirement(
+        "SERVER-MODEL",
+        guide(162),
+        "Every call of a model provider has a span.",
+        (
+            "tests/tracing/test_agents.py::test_a_run_is_a_tree_under_what_is_current",
+            "tests/tracing/test_agents.py::test_chat_completions_tell_the_model_that_was_asked_for",
+        ),
+    ),
+    Requirement(
+        "SERVER-TOOLS",
+        guide(163),
+        "An error in a tool is on the trace with its type.",
+        (
+            "tests/tracing/test_agents.py::test_an_exception_that_leaves_a_tool_is_recorded_once_and_by_its_own_name",
+            "tests/tracing/test_agents.py::test_the_hook_at_a_tool_notes_what_it_has_raised_and_passes_it_on",
+        ),
     ),
     Requirement(
         "SERVER-BUSINESS",

@@ -424,6 +424,36 @@ STANDARDS = (
         ),
     ),
     Requirement(
+        "TRACE-CONTEXT-GRAMMAR",
+        "W3C Trace Context level 2, §3.2 and §3.3",
+        "A `traceparent` that is wrong or doubled starts a new trace, and a wrong `tracestate` is left out as a whole.",
+        (
+            "tests/tracing/test_propagation.py::test_the_caller_is_understood_as_the_specification_says",
+            "tests/tracing/test_propagation.py::test_no_bytes_at_all_raise_or_are_logged",
+            "tests/tracing/test_propagation.py::test_a_wrong_state_never_costs_the_parent",
+        ),
+    ),
+    Requirement(
+        "BAGGAGE-UNTRUSTED",
+        "W3C Baggage §3.3 and §4",
+        "Of a caller's baggage nothing is taken but the keys that the app names, within the limits.",
+        (
+            "tests/tracing/test_propagation.py::test_of_baggage_nothing_is_taken_unless_the_app_asks",
+            "tests/tracing/test_propagation.py::test_of_many_members_the_first_64_count",
+            "tests/tracing/test_propagation.py::test_of_many_bytes_the_first_8192_count_and_no_value_is_cut",
+        ),
+    ),
+    Requirement(
+        "GEN-AI-SPANS",
+        "OpenTelemetry semantic conventions, Generative AI, Agent and model spans",
+        "A run of an agent is `invoke_agent`, `chat` and `execute_tool` spans, without content unless it is asked for.",
+        (
+            "tests/tracing/test_agents.py::test_a_run_is_a_tree_under_what_is_current",
+            "tests/tracing/test_agents.py::test_no_word_of_what_was_said_is_exported",
+            "tests/tracing/test_agents.py::test_an_app_that_asks_for_it_gets_what_was_said",
+        ),
+    ),
+    Requirement(
         "OTEL-STATUS",
         "OpenTelemetry semantic conventions, HTTP spans, Status",
         "A 4xx leaves the status of a server span unset, and a failure behind a 200 is an error.",

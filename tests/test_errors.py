@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from gettext import NullTranslations
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -468,6 +469,18 @@ def test_the_stack_of_an_error_says_where_and_what_and_never_why() -> None:
     assert text.endswith("builtins.ValueError")
     assert "test_errors.py" in text
     assert quoted not in text
+
+
+def test_the_stack_of_an_error_shows_nothing_of_code_that_was_made_at_run_time(tmp_path: Path) -> None:
+    upload = tmp_path / "what a person wrote.py"
+    upload.write_text("patient = 'what a person wrote'; 1 / 0\n", "utf-8")
+    code = compile(upload.read_text("utf-8"), str(upload), "exec")
+    with pytest.raises(ZeroDivisionError) as caught:
+        exec(code, {})  # noqa: S102 - as an interpreter of the app's would
+    text = stack_of(caught.value)
+    assert "test_errors.py" in text
+    assert "<made at run time>" in text
+    assert "what a person wrote" not in text
 
 
 def test_the_stack_of_an_error_that_was_never_raised_is_its_type() -> None:

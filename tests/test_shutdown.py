@@ -72,6 +72,15 @@ async def test_a_stream_that_has_ended_is_not_stopped() -> None:
     assert stream.stops == 0
 
 
+@bounded
+async def test_a_stream_that_no_task_has_begun_is_closed_as_well() -> None:
+    begun = list[Stream]()
+    asyncio.get_running_loop().call_soon(lambda: begun.append(Stream()))
+    await asyncio.sleep(0.01)
+    await close_streams()
+    assert begun[0].ended
+
+
 def test_the_streams_of_another_loop_are_left_alone() -> None:
     async def stream() -> Stream:
         return Stream()

@@ -357,7 +357,23 @@ async def test_the_tracer_provider_is_passed_on() -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     await ask(harden(ScriptedServer(hello), auth=BEARER, tracer_provider=provider))
-    assert [span.name for span in exporter.get_finished_spans()] == ["threads.list"]
+    assert [span.name for span in exporter.get_finished_spans()] == [
+        "store.load_threads",
+        "chatkit.process",
+        "threads.list",
+    ]
+    provider.shutdown()
+
+
+async def test_an_option_of_the_tracing_is_passed_on() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    await ask(
+        harden(ScriptedServer(hello), auth=BEARER, tracer_provider=provider, tracing={"user_as": "none"})
+    )
+    assert "user.id" not in (exporter.get_finished_spans()[-1].attributes or {})
+    with pytest.raises(ConfigurationError, match="user_key"):
+        harden(ScriptedServer(hello), auth=BEARER, tracing={"user_as": "hash"})
     provider.shutdown()
 
 
@@ -419,5 +435,7 @@ async def test_chatkits_own_log_is_redacted(caplog: pytest.LogCaptureFixture) ->
 def test_the_filter_is_added_once_however_many_apps_there_are() -> None:
     for _ in range(3):
         harden(ScriptedServer(hello), auth=BEARER)
-    for name in ("chatkit", "chatkit_prod", "chatkit_prod.access"):
-        assert [type(found) for found in logging.getLogger(name).filters] == [RedactingFilter]
+    for name in ("chatkit", "chatkit_prod", "chatkit_prod.access", "chatkit_prod.client"):
+        found = [type(found) for found in logging.getLogger(name).filters]
+        assert found.count(RedactingFilter) == 1
+        assert len(found) == len(set(found))

@@ -13,6 +13,7 @@ from agents.agent_output import AgentOutputSchemaBase
 from agents.handoffs import Handoff
 from agents.items import TResponseStreamEvent
 from agents.tool import Tool
+from agents.tracing import generation_span
 from openai.types.responses import ResponseCompletedEvent
 from openai.types.responses.response_prompt_param import ResponsePromptParam
 
@@ -56,9 +57,15 @@ class ScriptedModel(Model):
         conversation_id: str | None,  # noqa: ARG002
         prompt: ResponsePromptParam | None,  # noqa: ARG002
     ) -> AsyncIterator[TResponseStreamEvent]:
-        """Yield the events of the next step."""
-        history = _as_dicts(input)
-        lines = _lines(system_instructions or "")
+        """Yield the events of the next step, inside of the span that a model of the SDK would have."""
+        with generation_span(model="scripted"):
+            async for event in self._step(system_instructions or "", _as_dicts(input)):
+                yield event
+
+    async def _step(
+        self, instructions: str, history: list[dict[str, Any]]
+    ) -> AsyncIterator[TResponseStreamEvent]:
+        lines = _lines(instructions)
         question = _text(history[-1])
         writer = ResponseWriter()
         if history[-1].get("type") == "function_call_output":

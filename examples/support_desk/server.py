@@ -5,7 +5,7 @@ history → agent ⇄ tools → events
 
 from collections.abc import AsyncIterator
 
-from agents import Agent, Model, RunConfig, RunContextWrapper, Runner
+from agents import Agent, Model, RunContextWrapper, Runner
 from chatkit.agents import AgentContext, simple_to_agent_input
 from chatkit.server import ChatKitServer
 from chatkit.store import Store
@@ -40,8 +40,6 @@ class SupportDesk(ChatKitServer[RequestContext]):
             tools=[look_up_order, open_ticket],
             model=model,
         )
-        # The SDK sends its traces to OpenAI: never without a key, and never what users write.
-        self._run_config = RunConfig(tracing_disabled=model is not None, trace_include_sensitive_data=False)
 
     async def respond(
         self,
@@ -56,7 +54,6 @@ class SupportDesk(ChatKitServer[RequestContext]):
             self._agent,
             await simple_to_agent_input(history.data[::-1]),
             context=agent_context,
-            run_config=self._run_config,
         )
         async for event in agent_events(agent_context, result):
             yield event

@@ -13,6 +13,7 @@ from chatkit.types import ProgressUpdateEvent
 
 from chatkit_prod import RequestContext
 from chatkit_prod.locale import localized_error, ntranslate, translate
+from chatkit_prod.tracing import tool_errors
 
 from . import shop
 
@@ -50,7 +51,7 @@ async def look_up_order(run: RunContextWrapper[DeskContext], number: str) -> str
             return translate(run, "You have no order {number}.", number=number)
 
 
-@function_tool
+@function_tool(failure_error_function=tool_errors())  # it is for the model, and its type for the trace
 async def open_ticket(run: RunContextWrapper[DeskContext], summary: str) -> str:
     """Open a ticket with the people at the help desk.
 

@@ -215,6 +215,8 @@ class StreamDriver(Generic[TEvent]):
             logger.error("the stream of request %s failed\n%s", state.request_id, stack_of(error))
         has_failed = state.outcome == "error"
         state.outcome = _OUTCOMES[self._stopped]
+        if self._stopped == "shutdown":
+            state.error_type = "shutdown"
         if self._stopped == "deadline":
             await self._end_with(error_event(message=self._deadline_message, allow_retry=False))
         elif self._stopped != "disconnect":

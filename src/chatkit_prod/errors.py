@@ -27,6 +27,7 @@ from collections.abc import Mapping, Sequence
 from gettext import NullTranslations
 from http import HTTPStatus
 from http.client import responses
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from chatkit.errors import CustomStreamError, StreamError
@@ -431,8 +432,19 @@ def _is_header(value: object) -> bool:
 def stack_of(error: BaseException) -> str:
     """Describe an exception for the log: its type and where it was raised, never its message.
 
-    The message of an exception may quote what a user wrote; file names, lines and functions cannot.
+    The message of an exception may quote what a user wrote; the files, lines and functions of modules cannot.
+    Code that was made at run time may be what a user wrote itself: of that, nothing is shown but that it is there.
     """
-    frames = "".join(traceback.format_tb(error.__traceback__))
+    summaries = traceback.extract_tb(error.__traceback__)
+    frames = "".join(
+        traceback.format_list([summary])[0] if _is_of_module(frame) else "  File <made at run time>\n"
+        for summary, (frame, _) in zip(summaries, traceback.walk_tb(error.__traceback__), strict=True)
+    )
     what = f": {error}" if isinstance(error, ConfigurationError) else ""  # our own words, for the developer
     return f"{frames}{type(error).__module__}.{type(error).__qualname__}{what}"
+
+
+def _is_of_module(frame: FrameType) -> bool:
+    """Tell whether the code of a frame is that of the file of its module."""
+    origin = getattr(frame.f_globals.get("__spec__"), "origin", None)
+    return frame.f_code.co_filename in (origin, frame.f_globals.get("__file__"))

@@ -43,6 +43,11 @@ _MAX_FILE_BYTES = 2**53
 _MAX_ERRORS = 100
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text has the form of an id: of few characters, none of them a space, and not long."""
+    return _ID.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a client may send. Every limit is inclusive.
@@ -256,7 +261,7 @@ def _check_sizes(named: _Named, limits: Limits) -> None:
 def _check_ids(named: _Named) -> None:
     thread_ids = () if named.thread_id is None else (named.thread_id,)
     ids = (*thread_ids, *named.item_ids, *named.attachment_ids, *named.other_ids)
-    if not all(map(_ID.fullmatch, ids)):
+    if not all(map(is_id, ids)):
         raise InvalidRequestError(
             [_error(["params"], "An id has a character or a length that ids do not have.")]
         )

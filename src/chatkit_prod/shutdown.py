@@ -5,6 +5,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 _open: "set[DrivingTask]" = set()
+_requests: set[asyncio.Task[Any]] = set()
+"""The tasks that answer; each outlives its stream, of which it tells how it ended."""
+
+_TELLING_SECONDS = 1.0
 
 
 class DrivingTask(asyncio.Task[None]):
@@ -37,6 +41,10 @@ class DrivingTask(asyncio.Task[None]):
         self._put_off: list[Any] = []
         _open.add(self)
         self.add_done_callback(_open.discard)
+        request = asyncio.current_task()
+        if request is not None:
+            _requests.add(request)
+            request.add_done_callback(_requests.discard)
 
     def cancel(self, msg: Any | None = None) -> bool:
         """Cancel the task, now or after the send; at the end of the loop, stop it instead."""
@@ -78,8 +86,8 @@ async def close_streams() -> None:
     """Stop every stream of this event loop, and wait until each has saved what there is.
 
     To be awaited when the app shuts down, before its store is closed: a server that is told to stop
-    does not always wait for the streams that it cancels, and may end the process while they save.
-    Waits no longer than `cancel_grace` and a second for each.
+    does not always wait for the streams that it cancels, and may end the process while they save, or before
+    telemetry knows how they ended. Waits no longer than `cancel_grace` and two seconds for each.
     """
     loop = asyncio.get_running_loop()
     waited_for: set[DrivingTask] = set()
@@ -88,3 +96,6 @@ async def close_streams() -> None:
             task.stop()
         await asyncio.wait(tasks, timeout=max(task.patience for task in tasks))
         waited_for |= tasks
+    requests = {task for task in _requests if task.get_loop() is loop} - {asyncio.current_task()}
+    if requests:
+        await asyncio.wait(requests, timeout=_TELLING_SECONDS)

@@ -32,7 +32,8 @@ _HIDDEN = (HiddenContextItem, SDKHiddenContextItem)
 _HIDDEN_NAMES = frozenset(item.model_fields["type"].default for item in _HIDDEN)
 _HIDDEN_MARKS = tuple(f'"{name}"'.encode() for name in _HIDDEN_NAMES)
 
-_ERROR = b'data: {"type":"error"'
+ERROR_START = b'data: {"type":"error"'
+"""What an encoded `error` event begins with."""
 _CREATED = b'data: {"type":"thread.created"'
 _DONE = b'data: {"type":"thread.item.done"'
 _USER_MESSAGE = b'"type":"user_message"'
@@ -149,7 +150,7 @@ def _error(code: str, message: str | None, *, allow_retry: bool) -> bytes:
 
 def is_error(chunk: bytes) -> bool:
     """Tell whether an encoded event is an error."""
-    return chunk.startswith(_ERROR)
+    return chunk.startswith(ERROR_START)
 
 
 def is_prelude(chunk: bytes) -> bool:

@@ -1,6 +1,6 @@
 """All layers in their order around one server.
 
-    tracing → origin → auth → locale → endpoint → the app's server → guarded stores → the app's own
+    tracing → origin → auth → locale → endpoint → the app's server → guarded stores → traced → the app's own
 
 The gate of the guarded stores stands in the endpoint.
 """
@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar, Unpack, overload
 
 from chatkit.server import ChatKitServer
+from opentelemetry._logs import LoggerProvider
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 from starlette.authentication import AuthenticationBackend
 from starlette.requests import HTTPConnection
 
 from .access import AccessPolicy, OwnershipAttachmentStore, OwnershipStore
+from .access.attachments import is_guarded
 from .access.store import guarded_store
 from .asgi import ASGIApp
 from .auth import Authenticator, AuthMiddleware, OriginMiddleware
@@ -28,13 +31,19 @@ from .pii import RedactingFilter
 from .principal import Principal
 from .state import RequestState
 from .store import gate_of
-from .tracing import TracingMiddleware
+from .tracing import TracingMiddleware, TracingOptions, instrument_server
 
 TContext = TypeVar("TContext")
 
 logger = logging.getLogger("chatkit_prod")
 
-_REDACTED_LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access", "chatkit_prod.audit")
+_REDACTED_LOGGERS = (
+    "chatkit",
+    "chatkit_prod",
+    "chatkit_prod.access",
+    "chatkit_prod.audit",
+    "chatkit_prod.client",
+)
 
 
 @overload
@@ -52,6 +61,9 @@ def harden(
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
     translations: Translations | None = ...,
     tracer_provider: TracerProvider | None = ...,
+    meter_provider: MeterProvider | None = ...,
+    logger_provider: LoggerProvider | None = ...,
+    tracing: TracingOptions | None = ...,
     insecure: bool = ...,
     **options: Unpack[EndpointOptions],
 ) -> ASGIApp: ...
@@ -73,6 +85,9 @@ def harden(
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
     translations: Translations | None = ...,
     tracer_provider: TracerProvider | None = ...,
+    meter_provider: MeterProvider | None = ...,
+    logger_provider: LoggerProvider | None = ...,
+    tracing: TracingOptions | None = ...,
     insecure: bool = ...,
     **options: Unpack[EndpointOptions],
 ) -> ASGIApp: ...
@@ -93,6 +108,9 @@ def harden(
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ("header",),
     translations: Translations | None = None,
     tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    logger_provider: LoggerProvider | None = None,
+    tracing: TracingOptions | None = None,
     insecure: bool = False,
     **options: Unpack[EndpointOptions],
 ) -> ASGIApp:
@@ -115,6 +133,9 @@ def harden(
             `LocaleMiddleware`.
         translations: The app's catalogs, such as `Translations("locales")`.
         tracer_provider: Where spans go; the global provider if None.
+        meter_provider: Where metrics go; the global provider if None.
+        logger_provider: Where log records of OpenTelemetry go; the global provider if None.
+        tracing: How users are named in telemetry, and whom to believe what; see `TracingOptions`.
         insecure: Let everybody in, as one and the same user. For a laptop, never for production.
         options: Limits and times of the endpoint, see `EndpointOptions`.
 
@@ -123,8 +144,8 @@ def harden(
             the server's stores are guarded by another policy already.
 
     Sets:
-        With `access`, `server.store` and `server.attachment_store` to guarded ones around them; a
-        `RedactingFilter` on the loggers `chatkit`, `chatkit_prod` and those below it.
+        What `instrument_server` sets; with `access`, around the stores guarded ones; a `RedactingFilter` on the
+        loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
         raise ConfigurationError(
@@ -150,25 +171,43 @@ def harden(
         allowed_hosts=allowed_hosts,
         allowed_headers=allowed_headers,
     )
-    _redact_logs()
+    traced = TracingMiddleware(
+        guarded,
+        tracer_provider=tracer_provider,
+        meter_provider=meter_provider,
+        logger_provider=logger_provider,
+        **(tracing or {}),
+    )
     if access is not None:
-        _guard_stores(server, access)
+        _require_same_policy(server, access)
     elif gate_of(server.store) is None:
         logger.warning("access= is not given: whether a thread is its user's own is up to the app's store")
-    return TracingMiddleware(guarded, tracer_provider=tracer_provider)
+    _redact_logs()
+    instrument_server(server, tracer_provider=tracer_provider, meter_provider=meter_provider)
+    if access is not None:
+        _guard_stores(server, access)
+    return traced
 
 
-def _guard_stores(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
-    """Put guarded stores in front of a server's own, unless it has them already."""
+def _require_same_policy(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
+    """Check that the stores of a server are not guarded by another policy already."""
     store = guarded_store(server.store)
-    if store is None:
-        store = server.store = OwnershipStore(server.store, policy=policy)
-    elif store.guard.policy != policy:
+    if store is not None and store.guard.policy != policy:
         raise ConfigurationError(
             "the store of this server is guarded already, by another policy than access="
         )
+
+
+def _guard_stores(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
+    """Put guarded stores in front of a server's own, unless it has them already.
+
+    What traces the store stands inside: so the calls of the gate are traced as well.
+    """
+    store = guarded_store(server.store)
+    if store is None:
+        store = server.store = OwnershipStore(server.store, policy=policy)
     files = server.attachment_store
-    if files is not None and not isinstance(files, OwnershipAttachmentStore):
+    if files is not None and not is_guarded(files):
         server.attachment_store = OwnershipAttachmentStore(files, store=store)
 
 

@@ -45,7 +45,8 @@ class RequestState:
         translations: The catalog of the user's language; without one, texts stay as they are.
         thread_id: The thread that the request names, or the one that it made.
         outcome: How the request ended; None while it runs.
-        error_type: The type of the exception behind the outcome `error`, for telemetry.
+        failure: The exception behind the outcome `error`, where one is known.
+        error_type: What went wrong, in a word for telemetry: the class of that exception, or one of ours.
         context: What the store, the server and the tools get, once it has been made.
     """
 
@@ -58,6 +59,7 @@ class RequestState:
         "connection",
         "context",
         "error_type",
+        "failure",
         "origin",
         "outcome",
         "request_id",
@@ -72,6 +74,7 @@ class RequestState:
         self.translations = _UNTRANSLATED
         self.thread_id: str | None = None
         self.outcome: Outcome | None = None
+        self.failure: BaseException | None = None
         self.error_type: str | None = None
         self.context: Any = None
         self._memory: dict[object, dict[Any, Any]] = {}
@@ -185,6 +188,7 @@ class RequestState:
     def fail(self, error: BaseException) -> None:
         """Note that an exception decided the outcome."""
         self.outcome = "error"
+        self.failure = error
         self.error_type = type(error).__qualname__
 
 

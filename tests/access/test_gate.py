@@ -52,6 +52,7 @@ from chatkit_prod.testing import (
     one_of_each,
     user_message,
 )
+from chatkit_prod.tracing import TracedAttachmentStore, TracedStore
 from tests.access.people import principal, request_of, thread
 from tests.access.test_store import rows_of
 from tests.path.desk import Desk, DeskContext, Furnished, furnish
@@ -406,8 +407,10 @@ def test_harden_guards_both_stores_once() -> None:
     for _ in range(2):
         harden(desk, auth=AUTH, access=policy, context_factory=context_of)
         assert isinstance(desk.store, OwnershipStore)
+        assert isinstance(desk.store.inner, TracedStore)
         assert isinstance(desk.attachment_store, OwnershipAttachmentStore)
-        assert (desk.store.inner, desk.attachment_store.inner) == (inner, files)
+        assert isinstance(desk.attachment_store.inner, TracedAttachmentStore)
+        assert (desk.store.inner.inner, desk.attachment_store.inner.inner) == (inner, files)
     with pytest.raises(ConfigurationError, match="by another policy"):
         harden(desk, auth=AUTH, access=AllOf(OwnerOnly()), context_factory=context_of)
     harden(desk, auth=AUTH, access=OwnerOnly(), context_factory=context_of)
@@ -427,7 +430,9 @@ def test_harden_leaves_the_stores_alone_without_a_policy_and_says_so(
     desk = Desk()
     inner, files = desk.store, desk.attachment_store
     harden(desk, auth=AUTH, context_factory=context_of)
-    assert (desk.store, desk.attachment_store) == (inner, files)
+    assert isinstance(desk.store, TracedStore)
+    assert isinstance(desk.attachment_store, TracedAttachmentStore)
+    assert (desk.store.inner, desk.attachment_store.inner) == (inner, files)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "access= is not given" in caplog.text
     caplog.clear()

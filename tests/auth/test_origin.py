@@ -323,6 +323,7 @@ async def test_a_preflight_of_a_page_on_the_list_is_answered_before_the_app(
         "authorization",
         "baggage",
         "chatkit-frame-instance-id",
+        "chatkit-session",
         "content-language",
         "content-type",
         "traceparent",

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from chatkit_prod.testing import chatkit_request, user_message
 
-from . import access, locale
+from . import access, locale, tracing
 from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
 from .measure import Batch, Request, batch, paired, ratio
 from .tokens import cached, uncached
@@ -65,8 +65,8 @@ def generator(server: BenchServer) -> Batch:
     return batch(Request(SEND, {}), nothing, server.reset, size=3)
 
 
-async def rows(rounds: int) -> list[Row]:
-    """Measure everything."""
+async def rows(rounds: int, traced: tracing.Costs) -> list[Row]:
+    """Measure everything else."""
     headers = {
         "host": "localhost",
         "content-type": "application/json",
@@ -131,6 +131,10 @@ async def rows(rounds: int) -> list[Row]:
         Row("a new `Accept-Language`, of 50 locales", locale.new(rounds)["here"] * 1e6, 60, " µs"),
         Row("`LocaleMiddleware`, added to a request", await locale.layer(rounds) * 1e6, 6, " µs"),
         Row("import of `chatkit_prod.locale`, against langcodes alone", locale.import_ratio(11), 1.1),
+        Row("tracing a stream, against OpenTelemetry's instrumentation", traced.share, 0.5),
+        Row("tracing, each chunk of a stream", traced.chunk * 1e6, 0.4, " µs"),
+        Row("all of tracing, `threads.list`", traced.full * 1e6, 150, " µs"),
+        Row("all of tracing where no SDK is configured, `threads.list`", traced.silent * 1e6, 15, " µs"),
         Row("a `threads.get_by_id` of 20 items with `access=`, against without", guarded.read, 1.1),
         Row("the same of an empty thread", guarded.empty, 1.15),
         Row("a 200-delta stream with `access=`, against without", guarded.stream, 1.02),
@@ -162,11 +166,13 @@ def main() -> None:
         "--write", action="store_true", help="write the tables into README.md and the page on access"
     )
     options = parser.parse_args()
-    found = asyncio.run(rows(options.rounds))
+    as_json = {"content-type": "application/json"}
+    traced = asyncio.run(tracing.costs(Request(LIST, as_json), Request(SEND, as_json), options.rounds))
+    found = asyncio.run(rows(options.rounds, traced))
     walks = access.table(asyncio.run(access.walks()))
     languages = locale.table(locale.repeated(options.rounds), locale.new(options.rounds))
     print(
-        f"{table(found)}\n\nThe choice of a language:\n\n{languages}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}"
+        f"{table(found)}\n\nTracing:\n\n{tracing.table(traced)}\n\nThe choice of a language:\n\n{languages}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}"
     )
     if options.write:
         write(README, "bench", table(found))

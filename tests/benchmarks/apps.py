@@ -21,6 +21,8 @@ from chatkit.types import (
 )
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 from chatkit_prod import ChatKitEndpoint, harden
@@ -118,11 +120,12 @@ def alone(server: ChatKitServer[Any]) -> ASGIApp:
 
 
 def hardened(server: ChatKitServer[Any], *, access: AccessPolicy | None = None) -> ASGIApp:
-    """Return the endpoint with all layers, an RS256 token, three languages, and spans that are recorded."""
+    """Return the endpoint with all layers, an RS256 token, three languages, spans and metrics that are recorded."""
     return harden(
         server,
         auth=JWTBearer(issuer=identity_provider.issuer, audience="chatkit", jwks=identity_provider.jwks),
         access=access,
         locales=["en", "fr", "de"],
         tracer_provider=TracerProvider(),
+        meter_provider=MeterProvider([InMemoryMetricReader()]),
     )

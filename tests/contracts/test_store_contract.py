@@ -15,12 +15,14 @@ from chatkit_prod.access import OwnershipStore
 from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore
 from chatkit_prod.testing.contract import StoreContract
+from chatkit_prod.tracing import TracedStore
 
 Wrapper = Callable[[Store[Any]], Store[Any]]
 
 WRAPPERS: dict[str, Wrapper] = {
     "DelegatingStore": DelegatingStore,
     "OwnershipStore": OwnershipStore,
+    "TracedStore": TracedStore,
 }
 
 ONCE = {"OwnershipStore"}

@@ -1,4 +1,4 @@
-"""Tests against parts that nobody here has written: an OpenID provider on Node.js, Chromium, PostgreSQL."""
+"""Tests against parts that nobody here has written: an OpenID provider on Node.js, Chromium, PostgreSQL, Prometheus."""
 
 from collections.abc import AsyncGenerator
 from pathlib import Path

@@ -1,11 +1,14 @@
 """One span, one request id and one access record for every request."""
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from copy import deepcopy
-from typing import Any
+from typing import Any, Unpack
 
 import anyio
 import pytest
@@ -13,17 +16,18 @@ from chatkit.errors import CustomStreamError, ErrorCode, StreamError
 from chatkit.types import ThreadMetadata, ThreadStreamEvent
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import trace
+from opentelemetry import baggage, trace
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from chatkit_prod import ChatKitEndpoint, Principal
-from chatkit_prod.asgi import ASGIApp, Receive, Scope, Send
-from chatkit_prod.errors import ForbiddenError
+from chatkit_prod.asgi import ASGIApp, Message, Receive, Scope, Send
+from chatkit_prod.errors import ConfigurationError, ForbiddenError
 from chatkit_prod.testing import ChatKitClient, chatkit_request, user_message
-from chatkit_prod.tracing import TracingMiddleware
+from chatkit_prod.tracing import TracingMiddleware, TracingOptions
 from tests.layers import Greeter, exchange, get, header_lines
 from tests.servers import Script, ScriptedServer, Wire, added, delta, done, hello
 
@@ -31,6 +35,14 @@ pytestmark = pytest.mark.anyio
 
 CREATE = chatkit_request("threads.create", input=user_message("Hello"))
 LIMIT = 10.0
+CANARY = str(object())  # stands in no line of this file, and so in no stack
+OF_HTTP = {
+    "url.path": "/chatkit",
+    "url.scheme": "http",
+    "network.protocol.version": "1.1",
+    "server.address": "127.0.0.1",
+    "server.port": 80,
+}
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 SPAN_ID = "b7ad6b7169203331"
@@ -45,8 +57,8 @@ class Traces:
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
 
-    def around(self, app: ASGIApp) -> TracingMiddleware:
-        return TracingMiddleware(app, tracer_provider=self.provider)
+    def around(self, app: ASGIApp, **options: Unpack[TracingOptions]) -> TracingMiddleware:
+        return TracingMiddleware(app, tracer_provider=self.provider, **options)
 
     def around_server(self, script: Script = hello, **options: Any) -> TracingMiddleware:
         return self.around(ChatKitEndpoint(ScriptedServer(script), **options))
@@ -89,6 +101,12 @@ def trace_id(span: ReadableSpan | trace.Span) -> str:
     return f"{context.trace_id:032x}"
 
 
+def span_id(span: ReadableSpan) -> str:
+    context = span.get_span_context()
+    assert context
+    return f"{context.span_id:016x}"
+
+
 # ------------------------------------------------------------------------------------------------ the span
 
 
@@ -118,13 +136,15 @@ async def test_one_server_span_lasts_until_the_end_of_the_stream(traces: Traces)
 async def test_the_span_of_an_operation_is_named_after_it(traces: Traces) -> None:
     wire = await Wire(CREATE).request(traces.around_server())
     assert traces.span.name == "threads.create"
-    assert attributes(traces.span) == {
+    found = attributes(traces.span)
+    assert len(found.pop("chatkit.request.id")) == 32
+    assert found == {
+        **OF_HTTP,
         "http.request.method": "POST",
-        "url.path": "/chatkit",
-        "url.scheme": "http",
         "http.response.status_code": 200,
         "chatkit.operation": "threads.create",
         "chatkit.outcome": "completed",
+        "chatkit.stream.events": len(wire.events),
         "gen_ai.conversation.id": wire.events[0]["thread"]["id"],
     }
 
@@ -132,11 +152,13 @@ async def test_the_span_of_an_operation_is_named_after_it(traces: Traces) -> Non
 async def test_the_span_of_any_other_request_is_named_after_its_method(traces: Traces) -> None:
     await exchange(traces.around(Greeter()), get())
     assert traces.span.name == "GET"
-    assert attributes(traces.span) == {
+    found = attributes(traces.span)
+    assert len(found.pop("chatkit.request.id")) == 32
+    assert found == {
+        **OF_HTTP,
         "http.request.method": "GET",
-        "url.path": "/chatkit",
-        "url.scheme": "http",
         "http.response.status_code": 200,
+        "chatkit.outcome": "completed",
     }
 
 
@@ -180,12 +202,15 @@ async def test_an_exception_behind_an_error_has_its_type_on_the_span(traces: Tra
         pass
 
     def broken(state: object) -> None:
-        raise Lost("canary")
+        raise Lost(CANARY)
 
     wire = await Wire(CREATE).request(traces.around_server(context_factory=broken))
     assert (wire.status, wire.types) == (200, ["error"])
     assert attributes(traces.span)["error.type"].endswith("Lost")
-    assert "canary" not in traces.span.to_json()
+    (event,) = traces.span.events
+    assert event.name == "exception"
+    assert "in broken" in str((event.attributes or {})["exception.stacktrace"])
+    assert CANARY not in traces.span.to_json()
 
 
 async def test_a_refused_request_is_no_error_of_the_span(traces: Traces) -> None:
@@ -381,8 +406,10 @@ async def test_the_record_of_a_request_answers_who_did_what_and_how_it_ended(
         assert record.pop("milliseconds") >= 0
         assert len(record.pop("request_id")) == 32
     common = {"path": "/chatkit", "method": "POST", "user_id": "alice", "status": 200, "outcome": "completed"}
-    assert first == {**common, "operation": "threads.create", "thread_id": created}
-    assert second == {**common, "operation": "threads.get_by_id", "thread_id": created}
+    common |= {"thread_id": created, "user_hash": None, "session_id": None, "error_type": None}
+    of_spans = [{"trace_id": trace_id(span), "span_id": span_id(span)} for span in traces.spans]
+    assert first == {**common, **of_spans[0], "operation": "threads.create", "events": 7}
+    assert second == {**common, **of_spans[1], "operation": "threads.get_by_id", "events": None}
 
 
 async def test_what_is_not_known_is_null(traces: Traces, records: Callable[[], list[dict[str, Any]]]) -> None:
@@ -395,10 +422,9 @@ async def test_what_is_not_known_is_null(traces: Traces, records: Callable[[], l
 async def test_the_milliseconds_are_those_of_the_whole_stream(
     traces: Traces, records: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticks = iter([10.0, 12.5])
-    monkeypatch.setattr("chatkit_prod.tracing.middleware.time.perf_counter", lambda: next(ticks))
+    monkeypatch.setattr("chatkit_prod.tracing.request.perf_counter", lambda: 10.0)
+    monkeypatch.setattr("chatkit_prod.tracing.middleware.perf_counter", lambda: 12.5)
     await exchange(traces.around(Greeter()), get())
-    monkeypatch.undo()
     assert records()[0]["milliseconds"] == 2500.0
 
 
@@ -496,3 +522,213 @@ async def test_a_layer_that_raises_a_refusal_has_its_type_on_the_span(traces: Tr
     with pytest.raises(ForbiddenError):
         await exchange(traces.around(Door(Greeter(), error=ForbiddenError())), get())
     assert attributes(traces.span)["error.type"] == "ForbiddenError"
+
+
+# ------------------------------------------------------------------------------------------------ the options
+
+
+async def test_the_user_is_named_by_a_keyed_hash_if_that_is_asked_for(
+    traces: Traces, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    for key in (b"k" * 16, b"q" * 16):
+        app = traces.around(Door(Greeter()), user_as="hash", user_key=key)
+        await exchange(app, get())
+        await exchange(app, get())
+    hashes = [attributes(span)["user.hash"] for span in traces.spans]
+    assert hashes[0] == hashes[1] != hashes[2] == hashes[3]
+    assert all("user.id" not in attributes(span) for span in traces.spans)
+    assert [record["user_hash"] for record in records()] == hashes
+    assert {record["user_id"] for record in records()} == {None}
+
+
+async def test_the_user_is_not_named_if_that_is_asked_for(
+    traces: Traces, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    await exchange(traces.around(Door(Greeter()), user_as="none"), get())
+    assert not {"user.id", "user.hash"} & attributes(traces.span).keys()
+    assert (records()[0]["user_id"], records()[0]["user_hash"]) == (None, None)
+
+
+async def test_by_default_the_user_is_named_by_id(traces: Traces) -> None:
+    await exchange(traces.around(Door(Greeter())), get())
+    assert attributes(traces.span)["user.id"] == "alice"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (b"0123456789abcdef" * 2, "0123456789abcdef" * 2),
+        (b"0123456789ABCDEF" * 2, None),
+        (b"alice@example.com", None),
+        (b"", None),
+        (b"\xff" * 32, None),
+        (b"a" * 33, None),
+    ],
+)
+async def test_the_session_of_the_page_is_taken_if_it_is_nothing_but_a_random_number(
+    traces: Traces,
+    records: Callable[[], list[dict[str, Any]]],
+    header: bytes,
+    expected: str | None,
+) -> None:
+    await exchange(traces.around(Greeter()), get((b"chatkit-session", header)))
+    assert attributes(traces.span).get("session.id") == expected
+    assert records()[0]["session_id"] == expected
+
+
+async def test_who_the_client_is_is_told_only_if_that_is_asked_for(traces: Traces) -> None:
+    agent = (b"user-agent", b"browser/1")
+    for chosen in (False, True):
+        await exchange(traces.around(Greeter(), client_attributes=chosen), get(agent))
+    without, within = map(attributes, traces.spans)
+    assert not {"client.address", "user_agent.original"} & without.keys()
+    assert (within["client.address"], within["user_agent.original"]) == ("127.0.0.1", "browser/1")
+
+
+async def test_what_the_server_does_not_know_of_a_connection_is_left_out(traces: Traces) -> None:
+    async def without(app: ASGIApp, **missing: Any) -> dict[str, Any]:
+        async def changed(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, **missing}, receive, send)
+
+        await exchange(changed, get())
+        return attributes(traces.spans[-1])
+
+    app = traces.around(Greeter(), client_attributes=True)
+    assert (
+        not {"client.address", "user_agent.original", "server.port"}
+        & (await without(app, client=None, server=("/run/socket", None))).keys()
+    )
+    assert "server.address" not in await without(app, server=None)
+    assert (await without(app, method="BREW"))["http.request.method"] == "_OTHER"
+
+
+async def test_the_route_of_the_framework_is_named(traces: Traces) -> None:
+    class FoundRoute:
+        path = "/{tenant}/chatkit"
+
+    for route, expected in ((FoundRoute(), "/{tenant}/chatkit"), (object(), None)):
+
+        async def routed(scope: Scope, receive: Receive, send: Send, route: object = route) -> None:
+            await traces.around(Greeter())({**scope, "route": route}, receive, send)
+
+        await exchange(routed, get())
+        assert attributes(traces.spans[-1]).get("http.route") == expected
+
+
+async def test_the_request_id_of_a_proxy_that_is_trusted_is_taken_over(
+    traces: Traces, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    app = traces.around(Greeter(), trusted_proxies=["127.0.0.0/8"])
+    sent = await exchange(app, get((b"x-request-id", b"edge-12345678")))
+    assert header_lines(sent, b"x-request-id") == [b"edge-12345678"]
+    assert records()[0]["request_id"] == attributes(traces.span)["chatkit.request.id"] == "edge-12345678"
+
+
+async def test_baggage_of_the_caller_is_dropped_but_for_the_keys_that_are_named(traces: Traces) -> None:
+    seen = list[dict[str, object]]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(dict(baggage.get_all()))
+        await Greeter()(scope, receive, send)
+
+    header = (b"baggage", b"plan=gold,secret=1")
+    await exchange(traces.around(app), get(TRACEPARENT, header))
+    await exchange(traces.around(app, baggage=["plan"]), get(TRACEPARENT, header))
+    assert seen == [{}, {"plan": "gold"}]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"user_as": "name"}, "user_as"),
+        ({"user_as": "hash"}, "user_key"),
+        ({"user_key": b"k" * 16}, "user_key"),
+        ({"user_as": "hash", "user_key": b"short"}, "user_key"),
+        ({"user_as": "hash", "user_key": "text of some length"}, "user_key"),
+        ({"client_attributes": 1}, "client_attributes"),
+        ({"baggage": "plan"}, "baggage"),
+        ({"trusted_proxies": ["proxy.example.com"]}, "trusted_proxies"),
+        ({"trusted_proxies": "10.0.0.1"}, "trusted_proxies"),
+        ({"colour": "red"}, "no option colour"),
+    ],
+)
+def test_a_wrong_option_is_refused_at_construction(options: Any, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        TracingMiddleware(Greeter(), **options)
+
+
+# ------------------------------------------------------------------------------------------------ what is around it
+
+
+async def test_the_span_of_an_outer_instrumentation_is_joined_and_not_doubled(traces: Traces) -> None:
+    app: Any = OpenTelemetryMiddleware(
+        traces.around_server(failing(ValueError(CANARY), late=True)),
+        tracer_provider=traces.provider,
+        exclude_spans=["send", "receive"],
+    )
+    await Wire(CREATE).request(app)
+    assert traces.span.kind is SpanKind.SERVER
+    assert traces.span.name == "threads.create"
+    assert attributes(traces.span)["chatkit.outcome"] == "error"
+    assert traces.span.status.status_code is StatusCode.ERROR
+
+
+async def test_a_second_tracing_layer_around_the_same_request_adds_nothing(
+    traces: Traces, records: Callable[[], list[dict[str, Any]]]
+) -> None:
+    async def between(scope: Scope, receive: Receive, send: Send) -> None:
+        await inner(scope, receive, send)
+
+    inner = traces.around(Greeter())
+    sent = await exchange(traces.around(between), get())
+    assert traces.span.parent is None
+    assert len(records()) == 1
+    assert len(header_lines(sent, b"x-request-id")) == 1
+
+
+async def test_what_is_not_http_goes_through(traces: Traces) -> None:
+    seen = list[str]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    async def receive() -> Message:
+        return {}
+
+    async def send(message: Message) -> None: ...
+
+    await traces.around(app)({"type": "lifespan"}, receive, send)
+    assert (seen, traces.spans) == (["lifespan"], ())
+
+
+async def test_where_nobody_wants_to_know_the_request_still_gets_its_id(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "chatkit_prod.access")
+    wire = await Wire(CREATE).request(TracingMiddleware(ChatKitEndpoint(ScriptedServer(hello))))
+    assert len(header_lines(wire.sent, b"x-request-id")) == 1
+    sent = await exchange(TracingMiddleware(Greeter()), get())
+    assert len(header_lines(sent, b"x-request-id")) == 1
+
+
+async def test_an_exception_is_not_kept_when_its_request_is_over(traces: Traces) -> None:
+    class Lost(Exception):  # noqa: N818 - the name is what is looked for
+        pass
+
+    gone = list[weakref.ref[Lost]]()
+
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        error = Lost()
+        gone.append(weakref.ref(error))
+        try:
+            raise error
+        finally:
+            del error
+
+    gc.disable()
+    try:
+        with suppress(Lost):
+            await exchange(traces.around(broken), get())
+        assert gone[0]() is None
+    finally:
+        gc.enable()

@@ -3,7 +3,7 @@
 ChatKit deletes the bytes of an attachment before it asks the store about the attachment.
 """
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chatkit.store import AttachmentStore
 from chatkit.types import Attachment, AttachmentCreateParams
@@ -57,3 +57,12 @@ class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
         """
         await self._store.require_attachment(attachment_id, "attachments:delete", context)
         await self.inner.delete_attachment(attachment_id, context)
+
+
+def is_guarded(store: AttachmentStore[Any]) -> bool:
+    """Tell whether an attachment store is an `OwnershipAttachmentStore`, or its wrappers hold one."""
+    while not isinstance(store, OwnershipAttachmentStore):
+        if not isinstance(store, DelegatingAttachmentStore):
+            return False
+        store = store.inner
+    return True

@@ -15,6 +15,7 @@ from chatkit.types import ThreadMetadata
 from opentelemetry.metrics import MeterProvider, get_meter
 
 from chatkit_prod.errors import ConfigurationError, ForbiddenError, stack_of
+from chatkit_prod.operation import is_id
 from chatkit_prod.options import named
 from chatkit_prod.principal import Principal
 from chatkit_prod.records import audit_logger, who, write
@@ -167,7 +168,7 @@ class Guard(Generic[TContext]):
             action: What they wanted to do.
             reason: Why, in a word or two.
             kind: What to.
-            resource_id: Which; never counted by.
+            resource_id: Which; never counted by, and left out if it is no id: a cursor may be any text.
         """
         cause = reason if reason in _COUNTED_REASONS else "policy"
         counted = {"action": action, "resource": kind, "reason": cause}
@@ -180,7 +181,7 @@ class Guard(Generic[TContext]):
             **who(principal),
             "action": action,
             "resource": kind,
-            "resource_id": resource_id,
+            "resource_id": resource_id if resource_id is None or is_id(resource_id) else None,
             "policy": type(self.policy).__name__,
             "reason": reason,
             "request_id": state.request_id if state else None,

@@ -14,6 +14,7 @@ _REQUEST_HEADERS = (
     "authorization",
     "baggage",
     "chatkit-frame-instance-id",
+    "chatkit-session",
     "traceparent",
     "tracestate",
     "x-api-key",
