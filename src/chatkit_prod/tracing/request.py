@@ -4,7 +4,7 @@ from time import perf_counter
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context, create_key
-from opentelemetry.trace import Span, get_current_span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
 from chatkit_prod.state import RequestState
 
@@ -92,7 +92,9 @@ class TracedRequest:
 
     def inside(self, parent: Context) -> Context:
         """Return a context in which this is the current request, and its span the current one."""
-        return otel_context.set_value(_KEY, self, set_span_in_context(self.span, parent))
+        if self.span is not INVALID_SPAN:  # which is the current one where there is none
+            parent = set_span_in_context(self.span, parent)
+        return otel_context.set_value(_KEY, self, parent)
 
     def parent(self) -> Context:
         """Return the context of a new span: the current one, or the server's where that is the request's own."""

@@ -83,32 +83,26 @@ def _replace(server: object, name: str, traced: Callable[[Callable[..., Any]], C
 
 def _traced_generator(tracer: Tracer, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **options: Any) -> AsyncIterator[Any]:
-        if is_unwanted():
-            return cast("AsyncIterator[Any]", original(*args, **options))
         return traced_events(tracer, server_span(name), _thread_of(args), partial(original, *args, **options))
 
-    return call
+    return _unless_unwanted(call, original)
 
 
 def _traced_coroutine(tracer: Tracer, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
     async def call(*args: Any, **options: Any) -> Any:
-        if is_unwanted():
-            return await original(*args, **options)
         with TracedCall(tracer, server_span(name), _thread_of(args)):
             return await original(*args, **options)
 
-    return call
+    return _unless_unwanted(call, original)
 
 
 def _traced_answer(tracer: Tracer, original: Callable[..., Any]) -> Callable[..., Any]:
     async def call(request: Any, context: Any) -> bytes:
-        if is_unwanted():
-            return cast("bytes", await original(request, context))
         _note_operation(request)
         with TracedCall(tracer, server_span("process"), {OPERATION: request.type}):
             return cast("bytes", await original(request, context))
 
-    return call
+    return _unless_unwanted(call, original)
 
 
 def _traced_stream(tracer: Tracer, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,14 +123,16 @@ def _traced_stream(tracer: Tracer, original: Callable[..., Any]) -> Callable[...
             end(span, error)
             error = None  # with its frames, it would be a cycle
 
-    def choose(request: Any, context: Any) -> AsyncIterator[Any]:
-        return (
-            cast("AsyncIterator[Any]", original(request, context))
-            if is_unwanted()
-            else call(request, context)
-        )
+    return _unless_unwanted(call, original)
 
-    return choose
+
+def _unless_unwanted(traced: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what calls the original itself in a request of which nobody wants to know anything."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        return (original if is_unwanted() else traced)(*args, **options)
+
+    return call
 
 
 def _note_operation(request: Any) -> TracedRequest | None:
