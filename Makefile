@@ -53,9 +53,9 @@ integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium p
 	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), $(PROMETHEUS), and PostgreSQL of $(POSTGRES_BIN)"
 	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" PROMETHEUS="$(PROMETHEUS)" PROMTOOL="$(PROMTOOL)" $(BIN)/python -m pytest tests/integration
 
-bench: $(VENV)/.test  ## measure against the bare endpoint, side by side
+bench: $(VENV)/.test $(VENV)-peers/.peers  ## measure against the bare endpoint, side by side
 	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks --peers $(VENV)-peers/bin/python
 
 docs: $(VENV)/.docs  ## build the documentation into site/
 	@$(BIN)/zensical build --clean --strict
@@ -120,7 +120,7 @@ check-lowest: $(VENV)-lowest/.lowest
 # ------------------------------------------------------------------------------------------------ environments
 # A stamp is as old as the last successful install; pip then only touches what has changed.
 
-$(VENV)/.created $(VENV)-wheel/.created $(VENV)-lowest/.created $(VENV)-lock/.created:
+$(VENV)/.created $(VENV)-wheel/.created $(VENV)-lowest/.created $(VENV)-peers/.created $(VENV)-lock/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo "Python 3.11 or later is needed. Name one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "==> Creating $(@D) (a few seconds)"
@@ -206,6 +206,12 @@ $(VENV)-lowest/.lowest: requirements/lowest.txt pyproject.toml hatch_build.py $(
 	@$(VENV)-lowest/bin/pybabel $(COMPILE_EXAMPLE)
 	@touch $@
 
+# What `make bench` is measured against, and nothing of this project depends on.
+$(VENV)-peers/.peers: requirements/peers.txt | $(VENV)-peers/.created
+	@echo "==> Installing Presidio and DataFog, pinned, into $(VENV)-peers (half a minute the first time)"
+	@$(VENV)-peers/bin/python $(LOCKED) $<
+	@touch $@
+
 # ------------------------------------------------------------------------------------------------ locks
 
 $(VENV)-lock/.uv: | $(VENV)-lock/.created
@@ -228,5 +234,6 @@ lock: $(VENV)-lock/.uv  ## pin the dependencies anew in requirements/
 	@$(COMPILE) pyproject.toml --group demo $(AS_CHECK) --output-file requirements/demo.txt
 	@$(COMPILE) pyproject.toml $(AS_CHECK) --output-file requirements/runtime.txt
 	@$(COMPILE) --group docs $(AS_CHECK) --output-file requirements/docs.txt
+	@$(COMPILE) --group peers --no-annotate --output-file requirements/peers.txt
 	@$(COMPILE) pyproject.toml --extra pii --extra session --group test \
 	  --resolution lowest-direct --output-file requirements/lowest.txt

@@ -1,5 +1,8 @@
 """What every test stands on."""
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -11,3 +14,14 @@ settings.load_profile("bounded")
 def anyio_backend() -> str:
     """ChatKit runs on asyncio."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def filters_of_loggers() -> Iterator[None]:
+    """Loggers are those of the process: what an app has put on them would go over the records of every later test."""
+    loggers = [logging.getLogger(name) for name in ("chatkit", "chatkit_prod", "chatkit_prod.access")]
+    loggers += [logging.getLogger(name) for name in ("chatkit_prod.audit", "chatkit_prod.client")]
+    before = [list(logger.filters) for logger in loggers]
+    yield
+    for logger, filters in zip(loggers, before, strict=True):
+        logger.filters[:] = filters

@@ -319,7 +319,11 @@ MONITORING = (
         "CLIENT-SCRUB",
         guide(152),
         "What is forwarded of an event of the page is scrubbed of personal data.",
-        open="pii",
+        (
+            "tests/tracing/test_client_event.py::test_every_text_that_is_kept_is_what_the_scrubber_has_left_of_it",
+            "tests/tracing/test_client_events.py::test_a_scrubber_that_fails_lets_nothing_through",
+            "tests/test_stack.py::test_what_is_forwarded_of_a_page_is_scrubbed_too",
+        ),
     ),
     Requirement(
         "SERVER-CORRELATE",
@@ -606,7 +610,12 @@ DATA = (
         "PII-STORED",
         guide(230),
         "Thread metadata and tool results are stored without personal data.",
-        open="pii",
+        (
+            "tests/pii/test_store.py::test_the_metadata_of_a_thread_is_scrubbed",
+            "tests/pii/test_store.py::test_arguments_and_output_of_a_client_tool_are_scrubbed",
+            "tests/pii/test_store.py::test_hidden_context_is_scrubbed",
+            "tests/pii/test_store.py::test_if_the_scrubber_fails_nothing_is_stored",
+        ),
     ),
     Requirement(
         "ENCRYPTION", guide(231), "What a user or a model wrote is encrypted at rest.", open="encryption"

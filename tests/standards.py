@@ -462,6 +462,49 @@ STANDARDS = (
             "tests/tracing/test_middleware.py::test_an_error_inside_a_200_stream_is_an_error_of_the_span",
         ),
     ),
+    # ------------------------------------------------------------------------------------------ personal data
+    Requirement(
+        "RFC4291-TEXT",
+        "RFC 4291 §2.2",
+        "An IPv6 address is found in every form that it can be written in.",
+        (
+            "tests/pii/detectors/test_network.py::test_every_full_address_is_found",
+            "tests/pii/detectors/test_network.py::test_every_global_address_is_found_however_short",
+        ),
+    ),
+    Requirement(
+        "RFC3986-USERINFO",
+        "RFC 3986 §3.2.1",
+        "A password in the userinfo of a URL is found, and the rest of the URL stays.",
+        ("tests/pii/detectors/test_network.py::test_a_password_in_a_url_is_found_and_the_rest_stays",),
+    ),
+    Requirement(
+        "RFC7515-HEADER",
+        "RFC 7515 §4.1.1",
+        "A text is taken for a token if it begins with a header that names an algorithm.",
+        (
+            "tests/pii/detectors/test_secrets.py::test_a_token_of_any_length_is_found_whole",
+            "tests/pii/detectors/test_secrets.py::test_what_has_no_header_is_no_token",
+        ),
+    ),
+    Requirement(
+        "RFC7468-PRIVATE-KEY",
+        "RFC 7468 §10",
+        "Of a private key between its markers no line is left.",
+        (
+            "tests/pii/detectors/test_secrets.py::test_no_line_of_a_private_key_is_left",
+            "tests/pii/detectors/test_secrets.py::test_no_line_of_a_key_with_headers_is_left",
+        ),
+    ),
+    Requirement(
+        "RFC6750-LOGS",
+        "RFC 6750 §2.1",
+        "A bearer token of any length is taken out of a record as a whole.",
+        (
+            "tests/pii/test_logs.py::test_no_part_of_a_bearer_token_of_any_length_is_left",
+            "tests/pii/detectors/test_secrets.py::test_a_bearer_token_of_any_length_is_found_whole",
+        ),
+    ),
     Requirement(
         "ASGI-OTHER-SCOPES",
         "ASGI, Lifespan Protocol, and WebSocket",

@@ -30,6 +30,7 @@ from chatkit_prod.errors import (
     InvalidTokenError,
     MalformedCredentialsError,
     MethodNotAllowedError,
+    PersonalDataError,
     RefusedByAppError,
     RequestError,
     ResourceNotFoundError,
@@ -98,6 +99,7 @@ EVERY = [
         "The request must be JSON.",
         id="media type",
     ),
+    pytest.param(PersonalDataError(["EMAIL"]), 422, "personal_data", INVALID, id="personal data"),
     pytest.param(
         AppError(StreamError(ErrorCode.STREAM_ERROR)), 500, "stream.error", FAILED, id="stream error"
     ),
@@ -175,10 +177,11 @@ def test_a_refusal_has_the_headers_that_its_status_asks_for(
             {"errors": [{"loc": ["params"], "msg": "Field required"}]},
         ),
         (ContentTooLargeError("max_attachments"), {"limit": "max_attachments"}),
+        (PersonalDataError({"PHONE": 2, "EMAIL": 1}), {"types": ["EMAIL", "PHONE"]}),
         (AppError(CustomStreamError("Non.", allow_retry=True)), {"allow_retry": True}),
         (ForbiddenError(), {}),
     ],
-    ids=["invalid", "invalid with errors", "too large", "custom", "none"],
+    ids=["invalid", "invalid with errors", "too large", "personal data", "custom", "none"],
 )
 def test_a_problem_has_the_members_of_its_class(error: RequestError, members: dict[str, object]) -> None:
     assert error.members == members
@@ -202,6 +205,7 @@ def test_a_problem_has_the_members_of_its_class(error: RequestError, members: di
         (UnavailableError("jwks"), "jwks"),
         (InternalError(), "internal error"),
         (ResourceNotFoundError(), ""),
+        (PersonalDataError(["EMAIL"]), "personal data"),
         (AppError(CustomStreamError("Non.")), ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

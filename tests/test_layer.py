@@ -13,8 +13,10 @@ from chatkit_prod.asgi import Message, Receive, Scope, Send
 from chatkit_prod.auth import AuthMiddleware, OriginMiddleware
 from chatkit_prod.layer import Interpreter, Layer, interpreter_in, require_inside
 from chatkit_prod.locale import LocaleMiddleware
+from chatkit_prod.pii import PIIMiddleware
 from chatkit_prod.tracing import TracingMiddleware
 from tests.layers import Greeter
+from tests.pii.fakes import FakeScrubber
 from tests.servers import ScriptedServer, hello, http_scope
 from tests.test_stack import BEARER
 
@@ -30,7 +32,14 @@ class Middleware:
 
 
 def test_preflights_are_answered_before_anybody_is_asked_who_they_are() -> None:
-    assert [layer.name for layer in sorted(Layer)] == ["TRACING", "ORIGIN", "AUTH", "LOCALE", "ENDPOINT"]
+    assert [layer.name for layer in sorted(Layer)] == [
+        "TRACING",
+        "ORIGIN",
+        "AUTH",
+        "LOCALE",
+        "PII",
+        "ENDPOINT",
+    ]
 
 
 def _middleware(place: Layer) -> type[Middleware]:
@@ -54,7 +63,7 @@ def test_a_layer_takes_only_those_that_belong_inside(outer: Layer, inner: Layer,
         with pytest.raises(
             ConfigurationError,
             match="Placed stands inside Placed; the order, outermost first, "
-            "is tracing, origin, auth, locale, endpoint",
+            "is tracing, origin, auth, locale, pii, endpoint",
         ):
             require_inside(_middleware(outer)(app), app)
 
@@ -86,8 +95,9 @@ def test_what_is_no_layer_of_ours_may_stand_anywhere(app: object) -> None:
         partial(OriginMiddleware, allowed_origins=[]),
         partial(AuthMiddleware, authenticator=BEARER),
         partial(LocaleMiddleware, supported=["en"]),
+        partial(PIIMiddleware, scrubber=FakeScrubber()),
     ],
-    ids=["tracing", "origin", "auth", "locale"],
+    ids=["tracing", "origin", "auth", "locale", "pii"],
 )
 def test_what_is_no_app_at_all_is_refused(layer: Callable[..., object], app: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"app must be an ASGI app, not a .*ChatKitEndpoint"):

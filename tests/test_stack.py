@@ -1,7 +1,8 @@
 """All layers around one server, in the only order that works."""
 
+import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, permutations, product
 from pathlib import Path
@@ -22,7 +23,7 @@ from chatkit_prod.auth import AuthMiddleware, JWTBearer, OriginMiddleware
 from chatkit_prod.exchange import EndpointOptions
 from chatkit_prod.layer import Layer
 from chatkit_prod.locale import LocaleMiddleware, Translations
-from chatkit_prod.pii import RedactingFilter
+from chatkit_prod.pii import Detector, PIIMiddleware, RedactingFilter, Scrubber
 from chatkit_prod.testing import (
     Answer,
     ChatKitClient,
@@ -31,9 +32,11 @@ from chatkit_prod.testing import (
     one_of_each,
     user_message,
 )
-from chatkit_prod.tracing import TracingMiddleware
+from chatkit_prod.tracing import ClientEventsEndpoint, TracingMiddleware
 from tests.layers import Greeter, exchange, get
-from tests.servers import ScriptedServer, added, done, hello
+from tests.pii.fakes import WORD, FakeScrubber
+from tests.servers import Script, ScriptedServer, added, delta, done, hello
+from tests.tracing.recording import Recorder
 
 pytestmark = pytest.mark.anyio
 
@@ -42,19 +45,23 @@ BEARER = JWTBearer(issuer=PROVIDER.issuer, audience=PROVIDER.audience, jwks=PROV
 SIGNED_IN = {"authorization": f"Bearer {PROVIDER.token('alice', scopes=['chat'])}"}
 LIST = chatkit_request("threads.list")
 CREATE = chatkit_request("threads.create", input=user_message("Hello"))
+LOGGERS = ("chatkit", "chatkit_prod", "chatkit_prod.access", "chatkit_prod.audit", "chatkit_prod.client")
 
 
 class WatchedServer(ScriptedServer):
     """Keeps the contexts that it got."""
 
-    def __init__(self) -> None:
-        super().__init__(hello)
+    def __init__(self, script: Script = hello) -> None:
+        super().__init__(script)
         self.contexts: list[Any] = []
+        self.heard: list[str] = []
 
     def respond(
         self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Any
     ) -> AsyncIterator[ThreadStreamEvent]:
         self.contexts.append(context)
+        if input_user_message is not None:
+            self.heard += [part.text for part in input_user_message.content]
         return super().respond(thread, input_user_message, context)
 
 
@@ -63,16 +70,35 @@ async def ask(app: ASGIApp, body: bytes = LIST, **headers: str) -> Answer:
     return await ChatKitClient(app, headers=sent).send(body)
 
 
+@pytest.fixture(autouse=True)
+def _filters_of_its_own() -> Iterator[None]:
+    """Take the filters of other tests off the loggers, and put them back: they last as long as the process."""
+    before = {name: list(logging.getLogger(name).filters) for name in LOGGERS}
+    for name, filters in before.items():
+        others = [found for found in filters if not isinstance(found, RedactingFilter)]
+        logging.getLogger(name).filters[:] = others
+    yield
+    for name, filters in before.items():
+        logging.getLogger(name).filters[:] = filters
+
+
 # ------------------------------------------------------------------------------------------------ the order
 
 traced = TracingMiddleware
 authenticated = partial(AuthMiddleware, authenticator=BEARER)
 guarded = partial(OriginMiddleware, allowed_origins=())
 located = partial(LocaleMiddleware, supported=["en"])
+scrubbed = partial(PIIMiddleware, scrubber=FakeScrubber())
 endpoint = ChatKitEndpoint(ScriptedServer(hello))
 
 Wrap = Callable[[ASGIApp], ASGIApp]
-WRAPS: dict[str, Wrap] = {"tracing": traced, "origin": guarded, "auth": authenticated, "locale": located}
+WRAPS: dict[str, Wrap] = {
+    "tracing": traced,
+    "origin": guarded,
+    "auth": authenticated,
+    "locale": located,
+    "pii": scrubbed,
+}
 ORDER = list(WRAPS)
 
 
@@ -104,21 +130,20 @@ def test_every_other_order_is_refused_at_construction(names: Sequence[str], betw
 @pytest.mark.parametrize("names", RIGHT, ids="-".join)
 async def test_every_layer_works_in_front_of_any_app(names: Sequence[str]) -> None:
     inside = Greeter()
-    sent = await exchange(
-        assemble(names, inside), get((b"authorization", SIGNED_IN["authorization"].encode()))
-    )
+    scope = get((b"authorization", SIGNED_IN["authorization"].encode()))
+    sent = await exchange(assemble(names, inside), scope, {"type": "http.request"})
     assert sent[0]["status"] == 200
     assert sent[1] == inside.messages[1]
 
 
-def test_harden_puts_the_layers_in_their_order() -> None:
-    app: Any = harden(ScriptedServer(hello), auth=BEARER)
+@pytest.mark.parametrize("pii", [None, FakeScrubber()], ids=["without a scrubber", "with one"])
+def test_harden_puts_the_layers_in_their_order(pii: FakeScrubber | None) -> None:
+    app: Any = harden(ScriptedServer(hello), auth=BEARER, pii=pii)
     found = list[Layer]()
     while app is not None:
         found.append(app.layer)
         app = getattr(app, "app", None)
-    assert found == [Layer.TRACING, Layer.ORIGIN, Layer.AUTH, Layer.LOCALE, Layer.ENDPOINT]
-    assert found == sorted(found)
+    assert found == [layer for layer in Layer if layer is not Layer.PII or pii is not None]
 
 
 # ------------------------------------------------------------------------------------------------ the whole
@@ -399,13 +424,125 @@ async def test_a_limit_of_the_endpoint_takes_effect() -> None:
         {"locales": []},
         {"default_locale": "fr"},
         {"locale_sources": ["body"]},
+        {"pii": "all"},
+        {"pii": FakeScrubber(), "pii_requests": "drop"},
+        {"pii": FakeScrubber(), "pii_responses": "reject"},
+        {"pii_requests": "redact"},
+        {"pii_responses": "off"},
     ],
-    ids=["server", "auth", "locales", "default_locale", "locale_sources"],
+    ids=[
+        "server",
+        "auth",
+        "locales",
+        "default_locale",
+        "locale_sources",
+        "pii",
+        "pii_requests",
+        "pii_responses",
+        "requests without a scrubber",
+        "responses without a scrubber",
+    ],
 )
 def test_a_wrong_option_of_any_layer_is_refused_at_construction(options: dict[str, Any]) -> None:
     make: Any = harden
     with pytest.raises(ConfigurationError):
         make(**{"server": ScriptedServer(hello), "auth": BEARER, **options})
+
+
+# ------------------------------------------------------------------------------------------------ personal data
+
+EMPLOYEE = Detector(name="employee", type="EMPLOYEE", pattern="EMP-[0-9]{6}", trigger="EMP-")
+SCRUBBER = Scrubber([EMPLOYEE], action="label")
+TOLD = "I am EMP-004711."
+
+
+async def telling(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+    yield added(thread)
+    for letter in TOLD:
+        yield delta(letter)
+    yield done(thread, TOLD)
+
+
+def words(answer: Answer) -> tuple[str, str]:
+    """Return what was streamed, and the text of the item at the end."""
+    updates = [event["update"] for event in answer.events if event["type"] == "thread.item.updated"]
+    return "".join(update["delta"] for update in updates), answer.events[-1]["item"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("options", "heard", "told"),
+    [
+        ({}, "I am [EMPLOYEE].", "I am [EMPLOYEE]."),
+        ({"pii_requests": "off"}, TOLD, "I am [EMPLOYEE]."),
+        ({"pii_responses": "off"}, "I am [EMPLOYEE].", TOLD),
+        ({"pii": None}, TOLD, TOLD),
+    ],
+    ids=["both", "answers alone", "requests alone", "no scrubber"],
+)
+async def test_a_scrubber_stands_between_the_user_and_the_server(
+    options: dict[str, Any], heard: str, told: str
+) -> None:
+    make: Any = harden
+    server = WatchedServer(telling)
+    app = make(server, auth=BEARER, **{"pii": SCRUBBER, **options})
+    answer = await ask(app, chatkit_request("threads.create", input=user_message(TOLD)))
+    assert server.heard == [heard]
+    assert words(answer) == (told, told)
+
+
+async def test_a_message_with_personal_data_is_refused_in_the_users_language_where_that_is_wanted() -> None:
+    server = WatchedServer()
+    app = harden(server, auth=BEARER, pii=SCRUBBER, pii_requests="reject", locales=["en", "fr"])
+    answer = await ask(app, chatkit_request("threads.create", input=user_message(TOLD)), accept_language="fr")
+    assert (answer.status, answer.json()["code"], answer.json()["types"]) == (
+        422,
+        "personal_data",
+        ["EMPLOYEE"],
+    )
+    assert answer.headers["content-language"] == "fr"
+    assert server.contexts == []
+    assert (await ask(app, CREATE)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "body"),
+    [
+        ("max_body_bytes", 5_000_000, LIST + b" " * 4_500_000),
+        (
+            "max_json_values",
+            30_000,
+            chatkit_request("threads.list", metadata={"values": [0] * 25_000}),
+        ),
+    ],
+    ids=["bytes", "values"],
+)
+async def test_a_limit_of_the_endpoint_holds_for_who_reads_the_body_before_it(
+    option: str, value: int, body: bytes
+) -> None:
+    make: Any = harden
+    for limit, status in (({}, 413), ({option: value}, 200)):
+        app = make(ScriptedServer(hello), auth=BEARER, pii=FakeScrubber(), **limit)
+        assert (await ask(app, body)).status == status
+
+
+async def test_findings_are_counted_where_the_other_metrics_are() -> None:
+    recorder = Recorder()
+    app = harden(ScriptedServer(telling), auth=BEARER, pii=SCRUBBER, meter_provider=recorder.meters)
+    await ask(app, CREATE)
+    assert {found["chatkit.pii.type"] for found, _ in recorder.points("chatkit.pii.findings")} == {"EMPLOYEE"}
+
+
+async def test_what_is_forwarded_of_a_page_is_scrubbed_too() -> None:
+    recorder = Recorder()
+    pages = AuthMiddleware(
+        ClientEventsEndpoint(scrubber=SCRUBBER, logger_provider=recorder.loggers), authenticator=BEARER
+    )
+    event = {"name": "composer.submit", "data": {"item_id": "EMP-004711", "thread_id": "thr_4f2a"}}
+    body = json.dumps({"session": "ab" * 16, "events": [event]}).encode()
+    assert (await ChatKitClient(pages, path="/client-events", headers=SIGNED_IN).send(body)).status == 204
+    (record,) = recorder.records
+    kept = record.log_record.attributes or {}
+    assert (kept["chatkit.item.id"], kept["gen_ai.conversation.id"]) == ("[EMPLOYEE]", "thr_4f2a")
 
 
 # ------------------------------------------------------------------------------------------------ the log
@@ -435,7 +572,45 @@ async def test_chatkits_own_log_is_redacted(caplog: pytest.LogCaptureFixture) ->
 def test_the_filter_is_added_once_however_many_apps_there_are() -> None:
     for _ in range(3):
         harden(ScriptedServer(hello), auth=BEARER)
-    for name in ("chatkit", "chatkit_prod", "chatkit_prod.access", "chatkit_prod.client"):
-        found = [type(found) for found in logging.getLogger(name).filters]
-        assert found.count(RedactingFilter) == 1
-        assert len(found) == len(set(found))
+    for name in LOGGERS:
+        found = logging.getLogger(name).filters
+        assert sum(isinstance(each, RedactingFilter) for each in found) == 1
+        assert len(found) == len({type(each) for each in found})
+
+
+async def failing_for_an_employee(thread: ThreadMetadata) -> AsyncIterator[ThreadStreamEvent]:
+    yield added(thread)
+    raise RuntimeError("cannot reach EMP-004711")
+
+
+async def test_the_log_is_redacted_by_the_scrubber_of_the_app(caplog: pytest.LogCaptureFixture) -> None:
+    await ask(harden(ScriptedServer(failing_for_an_employee), auth=BEARER, pii=SCRUBBER), CREATE)
+    assert "cannot reach [EMPLOYEE]" in caplog.text
+    assert "004711" not in caplog.text
+
+
+async def test_a_scrubber_that_is_slow_is_not_asked_about_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    slow = FakeScrubber(is_slow=True)
+    harden(ScriptedServer(hello), auth=BEARER, pii=slow)
+    logging.getLogger("chatkit_prod").warning("%s is alice@example.com", WORD)
+    assert f"{WORD} is [EMAIL]" in caplog.text
+    assert slow.calls == 0
+
+
+def test_of_several_apps_the_last_one_with_a_scrubber_has_the_only_filter() -> None:
+    own = RedactingFilter(FakeScrubber())
+    logging.getLogger("chatkit_prod").addFilter(own)
+    for pii in (None, SCRUBBER, FakeScrubber(), None):
+        harden(ScriptedServer(hello), auth=BEARER, pii=pii)
+    for name in LOGGERS:
+        found = [found for found in logging.getLogger(name).filters if isinstance(found, RedactingFilter)]
+        assert len(found) == (2 if name == "chatkit_prod" else 1)
+    assert own in logging.getLogger("chatkit_prod").filters
+
+
+async def test_an_app_without_a_scrubber_does_not_take_the_one_of_another_app_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    harden(ScriptedServer(hello), auth=BEARER, pii=SCRUBBER)
+    await ask(harden(ScriptedServer(failing_for_an_employee), auth=BEARER), CREATE)
+    assert "004711" not in caplog.text

@@ -13,6 +13,7 @@ from chatkit_prod import close_streams, harden
 from chatkit_prod.access import OwnerOnly
 from chatkit_prod.auth import AuthMiddleware, JWTBearer
 from chatkit_prod.locale import Translations
+from chatkit_prod.pii import Scrubber
 from chatkit_prod.testing import LocalIdentityProvider
 from chatkit_prod.tracing import AgentsBridge, ClientEventsEndpoint
 from examples.stores.sqlite import SQLiteStore
@@ -33,6 +34,7 @@ def create_app(database: Path, *, model: Model | None) -> Starlette:
         model: The language model; the default of the Agents SDK if None.
     """
     store = SQLiteStore(database)
+    scrubber = Scrubber(action="label")  # the model is to know that there was an address
     meter_provider, metrics = scrapable()
     AgentsBridge(exclusive=True).install()  # exclusive: the SDK then sends nothing to OpenAI itself
     auth = JWTBearer(
@@ -54,10 +56,11 @@ def create_app(database: Path, *, model: Model | None) -> Starlette:
         access=OwnerOnly(),
         locales=["en", "fr", "de"],
         translations=Translations(Path(__file__).with_name("locales")),
+        pii=scrubber,
         meter_provider=meter_provider,
     )
     client_events = AuthMiddleware(
-        ClientEventsEndpoint(meter_provider=meter_provider),
+        ClientEventsEndpoint(scrubber=scrubber, meter_provider=meter_provider),
         authenticator=auth,
         exempt=["/client-events/chatkit-prod.js", "/client-events/chatkit-prod.d.ts"],
     )

@@ -13,6 +13,7 @@
     ├── MethodNotAllowedError             405 method_not_allowed
     ├── ContentTooLargeError              413 content_too_large
     ├── UnsupportedMediaTypeError         415 unsupported_media_type
+    ├── PersonalDataError                 422 personal_data
     ├── AppError                          400 custom, or the code of the app's StreamError
     ├── RefusedByAppError                 4xx refused, the status of the app's HTTPException
     └── InternalError                     500 internal_error
@@ -23,7 +24,7 @@ The text that a client sees is fixed per class; what an operator needs is in the
 
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from gettext import NullTranslations
 from http import HTTPStatus
 from http.client import responses
@@ -291,6 +292,28 @@ class UnsupportedMediaTypeError(RequestError):
     def headers(self) -> Headers:
         """What would be accepted (RFC 9110 §12.5.1)."""
         return {"Accept-Post": "application/json"}
+
+
+class PersonalDataError(RequestError):
+    """The request holds personal data, and this service takes none.
+
+    Args:
+        types: What kinds of it, such as `EMAIL`; never what was found.
+    """
+
+    status = 422
+    code = "personal_data"
+    message = texts.INVALID_REQUEST
+    reason = "personal data"
+
+    def __init__(self, types: Iterable[str]) -> None:
+        super().__init__(self.code)
+        self.types = tuple(sorted(types))
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """What kinds of it."""
+        return {"types": list(self.types)}
 
 
 class AppError(RequestError):

@@ -19,7 +19,8 @@ class Layer(IntEnum):
     ORIGIN = 2
     AUTH = 3
     LOCALE = 4
-    ENDPOINT = 5
+    PII = 5
+    ENDPOINT = 6
 
 
 def require_inside(outer: object, app: Any) -> None:

@@ -1,8 +1,8 @@
 """All layers in their order around one server.
 
-    tracing → origin → auth → locale → endpoint → the app's server → guarded stores → traced → the app's own
+    tracing → origin → auth → locale → pii → endpoint → the app's server → guarded stores → traced → the app's own
 
-The gate of the guarded stores stands in the endpoint.
+The gate of the guarded stores stands in the endpoint. The layer for personal data is there if `pii=` is given.
 """
 
 import logging
@@ -27,8 +27,12 @@ from .errors import ConfigurationError
 from .exchange import EndpointOptions
 from .locale import LocaleMiddleware, Translations
 from .options import listed
-from .pii import RedactingFilter
+from .pii import PIIMiddleware, RedactingFilter
+from .pii.cleaning import AnyScrubber
+from .pii.logs import AddressesAndTokens
+from .pii.middleware import Requests, Responses
 from .principal import Principal
+from .scrub import TextScrubber
 from .state import RequestState
 from .store import gate_of
 from .tracing import TracingMiddleware, TracingOptions, instrument_server
@@ -60,6 +64,9 @@ def harden(
     default_locale: str | None = ...,
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
     translations: Translations | None = ...,
+    pii: AnyScrubber | None = ...,
+    pii_requests: Requests | None = ...,
+    pii_responses: Responses | None = ...,
     tracer_provider: TracerProvider | None = ...,
     meter_provider: MeterProvider | None = ...,
     logger_provider: LoggerProvider | None = ...,
@@ -84,6 +91,9 @@ def harden(
     default_locale: str | None = ...,
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ...,
     translations: Translations | None = ...,
+    pii: AnyScrubber | None = ...,
+    pii_requests: Requests | None = ...,
+    pii_responses: Responses | None = ...,
     tracer_provider: TracerProvider | None = ...,
     meter_provider: MeterProvider | None = ...,
     logger_provider: LoggerProvider | None = ...,
@@ -107,6 +117,9 @@ def harden(
     default_locale: str | None = None,
     locale_sources: Iterable[str | Callable[[RequestState], str | None]] = ("header",),
     translations: Translations | None = None,
+    pii: AnyScrubber | None = None,
+    pii_requests: Requests | None = None,
+    pii_responses: Responses | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -132,6 +145,11 @@ def harden(
         locale_sources: Where to look for the language, in order, such as `("cookie:lang", "header")`; see
             `LocaleMiddleware`.
         translations: The app's catalogs, such as `Translations("locales")`.
+        pii: Takes personal data out of requests, answers and the loggers below, such as `Scrubber()`. Without it, or
+            where it is slow, only e-mail addresses and bearer tokens are taken out of logs. Loggers are those of the
+            process: of several apps, the scrubber of the last one is asked.
+        pii_requests: What becomes of requests with personal data, `redact`, `reject` or `off`; `redact` if None.
+        pii_responses: What becomes of answers with it, `redact` or `off`; `redact` if None.
         tracer_provider: Where spans go; the global provider if None.
         meter_provider: Where metrics go; the global provider if None.
         logger_provider: Where log records of OpenTelemetry go; the global provider if None.
@@ -140,8 +158,8 @@ def harden(
         options: Limits and times of the endpoint, see `EndpointOptions`.
 
     Raises:
-        ConfigurationError: There is no `auth`, or `insecure` beside it, or an option of a layer is wrong, or
-            the server's stores are guarded by another policy already.
+        ConfigurationError: There is no `auth`, or `insecure` beside it, or an option of a layer is wrong, or one of
+            a layer that is not there, or the server's stores are guarded by another policy already.
 
     Sets:
         What `instrument_server` sets; with `access`, around the stores guarded ones; a `RedactingFilter` on the
@@ -155,9 +173,20 @@ def harden(
         raise ConfigurationError("insecure=True lets everybody in: leave it out, there is an authenticator")
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
-    endpoint: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
+    inside: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
+    if pii is not None:
+        inside = PIIMiddleware(
+            inside,
+            scrubber=pii,
+            requests=pii_requests or "redact",
+            responses=pii_responses or "redact",
+            meter_provider=meter_provider,
+            **_shared_limits(options),
+        )
+    elif pii_requests is not None or pii_responses is not None:
+        raise ConfigurationError("pii_requests and pii_responses need a scrubber: pii=Scrubber()")
     located = LocaleMiddleware(
-        endpoint,
+        inside,
         supported=locales,
         default=default_locale,
         translations=translations,
@@ -182,7 +211,7 @@ def harden(
         _require_same_policy(server, access)
     elif gate_of(server.store) is None:
         logger.warning("access= is not given: whether a thread is its user's own is up to the app's store")
-    _redact_logs()
+    _redact_logs(None if pii is None or pii.is_slow else pii)
     instrument_server(server, tracer_provider=tracer_provider, meter_provider=meter_provider)
     if access is not None:
         _guard_stores(server, access)
@@ -223,8 +252,26 @@ class _Anybody:
         return Principal(issuer="insecure", subject="anonymous", scopes=self._scopes, method="insecure")
 
 
-def _redact_logs() -> None:
+def _shared_limits(options: EndpointOptions) -> dict[str, int]:
+    """Return the limits of the endpoint that hold for whoever reads the body before it."""
+    limits: dict[str, Any] = {**options}
+    return {name: limits[name] for name in ("max_body_bytes", "max_json_values") if name in limits}
+
+
+class _Redacting(RedactingFilter):
+    """The filter of `harden`: an app takes the place of the one before it, so that they do not pile up."""
+
+
+_ADDRESSES_AND_TOKENS = AddressesAndTokens()
+
+
+def _redact_logs(scrubber: TextScrubber | None) -> None:
     for name in _REDACTED_LOGGERS:
         redacted = logging.getLogger(name)
-        if not any(isinstance(found, RedactingFilter) for found in redacted.filters):
-            redacted.addFilter(RedactingFilter())
+        filters = [found for found in redacted.filters if isinstance(found, RedactingFilter)]
+        if scrubber is None and filters:
+            continue
+        for found in filters:
+            if isinstance(found, _Redacting):
+                redacted.removeFilter(found)
+        redacted.addFilter(_Redacting(scrubber or _ADDRESSES_AND_TOKENS))

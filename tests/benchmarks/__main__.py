@@ -9,7 +9,6 @@ import asyncio
 import platform
 import re
 import statistics
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,39 +17,21 @@ from pydantic import TypeAdapter
 
 from chatkit_prod.testing import chatkit_request, user_message
 
-from . import access, locale, tracing
+from . import access, locale, pii, tracing
 from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
-from .measure import Batch, Request, batch, paired, ratio
+from .measure import Batch, Request, Row, batch, paired, ratio
 from .tokens import cached, uncached
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ACCESS = ROOT / "docs/how-to/access.md"
+SCRUBBING = ROOT / "docs/how-to/scrub-requests-and-answers.md"
+PEERS = ROOT / ".venv-peers/bin/python"
 DELTAS = 200
 LONG_DELTAS = 2200
 
 LIST = chatkit_request("threads.list", limit=20)
 SEND = chatkit_request("threads.add_user_message", thread_id=THREAD.id, input=user_message("Hello"))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table."""
-
-    case: str
-    value: float
-    limit: float
-    unit: str = ""
-    strict: bool = False
-
-    @property
-    def holds(self) -> bool:
-        """Whether the figure is within its limit."""
-        return self.value < self.limit if self.strict else self.value <= self.limit
-
-    def __str__(self) -> str:
-        sign = "<" if self.strict else "≤"
-        return f"| {self.case} | {self.value:.3g}{self.unit} | {sign} {self.limit:g}{self.unit} |"
 
 
 def generator(server: BenchServer) -> Batch:
@@ -65,15 +46,20 @@ def generator(server: BenchServer) -> Batch:
     return batch(Request(SEND, {}), nothing, server.reset, size=3)
 
 
-async def rows(rounds: int, traced: tracing.Costs) -> list[Row]:
-    """Measure everything else."""
-    headers = {
+def signed_in() -> dict[str, str]:
+    """Return the headers of a user, for any of the apps."""
+    return {
         "host": "localhost",
         "content-type": "application/json",
         "accept-language": "fr",
         "x-user-id": "user",
         "authorization": f"Bearer {identity_provider.token('user')}",
     }
+
+
+async def rows(rounds: int, traced: tracing.Costs) -> list[Row]:
+    """Measure everything else."""
+    headers = signed_in()
     list_threads, send_message = Request(LIST, headers), Request(SEND, headers)
     server, long_server = BenchServer(DELTAS), BenchServer(LONG_DELTAS)
     apps = {"bare": bare(server), "alone": alone(server), "hardened": hardened(server)}
@@ -163,20 +149,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=31, help="paired rounds; the medians of them count")
     parser.add_argument(
-        "--write", action="store_true", help="write the tables into README.md and the page on access"
+        "--write",
+        action="store_true",
+        help="write the tables into README.md and the pages on access and scrubbing",
+    )
+    parser.add_argument(
+        "--peers", type=Path, default=PEERS, help="the interpreter that has Presidio and DataFog"
     )
     options = parser.parse_args()
     as_json = {"content-type": "application/json"}
     traced = asyncio.run(tracing.costs(Request(LIST, as_json), Request(SEND, as_json), options.rounds))
     found = asyncio.run(rows(options.rounds, traced))
+    speeds, hostile = pii.speeds(options.peers), pii.hostiles()
+    found += asyncio.run(pii.rows(speeds, hostile, Request(SEND, signed_in()), options.rounds))
+    scrubbing = f"{pii.table(speeds)}\n\n{pii.hostile_table(hostile)}"
     walks = access.table(asyncio.run(access.walks()))
     languages = locale.table(locale.repeated(options.rounds), locale.new(options.rounds))
     print(
-        f"{table(found)}\n\nTracing:\n\n{tracing.table(traced)}\n\nThe choice of a language:\n\n{languages}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}"
+        f"{table(found)}\n\nTracing:\n\n{tracing.table(traced)}\n\nThe choice of a language:\n\n{languages}\n\nScrubbing:\n\n{scrubbing}\n\n`load_threads` for a user who has 20 of 100,000 threads:\n\n{walks}"
     )
     if options.write:
         write(README, "bench", table(found))
         write(ACCESS, "bench", walks)
+        write(SCRUBBING, "bench", scrubbing)
     if not all(row.holds for row in found):
         raise SystemExit(1)
 

@@ -29,6 +29,7 @@ from chatkit_prod import ChatKitEndpoint, harden
 from chatkit_prod.access import AccessPolicy, Owner, stamped
 from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import JWTBearer
+from chatkit_prod.pii import Scrubber
 from chatkit_prod.testing import LocalIdentityProvider, MemoryStore
 
 OWNER = Owner(issuer="https://idp.localhost", subject="user")
@@ -119,12 +120,15 @@ def alone(server: ChatKitServer[Any]) -> ASGIApp:
     return ChatKitEndpoint(server)
 
 
-def hardened(server: ChatKitServer[Any], *, access: AccessPolicy | None = None) -> ASGIApp:
+def hardened(
+    server: ChatKitServer[Any], *, access: AccessPolicy | None = None, pii: Scrubber | None = None
+) -> ASGIApp:
     """Return the endpoint with all layers, an RS256 token, three languages, spans and metrics that are recorded."""
     return harden(
         server,
         auth=JWTBearer(issuer=identity_provider.issuer, audience="chatkit", jwks=identity_provider.jwks),
         access=access,
+        pii=pii,
         locales=["en", "fr", "de"],
         tracer_provider=TracerProvider(),
         meter_provider=MeterProvider([InMemoryMetricReader()]),

@@ -5,11 +5,44 @@ import gc
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 
 from chatkit_prod.asgi import ASGIApp, Message, Scope
 
 Batch = Callable[[], Awaitable[float]]
 """Runs some requests and returns the seconds of CPU time that one of them took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        case: What was measured.
+        value: The figure.
+        limit: What it may be at most.
+        unit: Of both.
+        strict: It has to be below.
+        at_least: It may be that at least.
+    """
+
+    case: str
+    value: float
+    limit: float
+    unit: str = ""
+    strict: bool = False
+    at_least: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the figure is within its limit."""
+        if self.at_least:
+            return self.value >= self.limit
+        return self.value < self.limit if self.strict else self.value <= self.limit
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at_least else "<" if self.strict else "≤"
+        return f"| {self.case} | {self.value:.3g}{self.unit} | {sign} {self.limit:g}{self.unit} |"
 
 
 class Request:

@@ -4,6 +4,7 @@ A new wrapper is one line in `WRAPPERS`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ from chatkit.store import Store
 
 from chatkit_prod import ConfigurationError, Principal, RequestContext
 from chatkit_prod.access import OwnershipStore
+from chatkit_prod.pii import Scrubber, ScrubbingStore
 from chatkit_prod.store import DelegatingStore
 from chatkit_prod.testing import MemoryStore
 from chatkit_prod.testing.contract import StoreContract
@@ -22,6 +24,7 @@ Wrapper = Callable[[Store[Any]], Store[Any]]
 WRAPPERS: dict[str, Wrapper] = {
     "DelegatingStore": DelegatingStore,
     "OwnershipStore": OwnershipStore,
+    "ScrubbingStore": partial(ScrubbingStore, scrubber=Scrubber(), messages=True, titles=True),
     "TracedStore": TracedStore,
 }
 

@@ -21,6 +21,7 @@ from chatkit_prod.access import OwnerOnly
 from chatkit_prod.asgi import ASGIApp
 from chatkit_prod.auth import JWTBearer
 from chatkit_prod.locale import Translations, language_instruction
+from chatkit_prod.pii import Scrubber
 from chatkit_prod.testing import ChatKitClient, LocalIdentityProvider, chatkit_request, user_message
 from examples.stores.sqlite import SQLiteStore
 from examples.support_desk import shop, smoke, tour
@@ -54,6 +55,7 @@ def app(store: SQLiteStore) -> ASGIApp:
         access=OwnerOnly(),
         locales=["en", "fr", "de"],
         translations=Translations(LOCALES),
+        pii=Scrubber(action="label"),
     )
 
 
@@ -175,6 +177,15 @@ async def test_the_model_sees_the_history(app: ASGIApp) -> None:
         chatkit_request("threads.add_user_message", thread_id=thread_id, input=user_message("Hello"))
     )
     assert words(second.events).startswith(LINES["en"].again)
+
+
+async def test_neither_the_model_nor_the_database_gets_an_address(app: ASGIApp, store: SQLiteStore) -> None:
+    answer = await client_of(app, "alice").send(create("A ticket: write to alice@example.com."))
+    thread_id = answer.events[0]["thread"]["id"]
+    page = await store.load_thread_items(thread_id, None, 10, "asc", ALICE)
+    stored = " ".join(item.model_dump_json() for item in page.data)
+    assert "write to [EMAIL]." in stored
+    assert "alice@example.com" not in stored
 
 
 async def test_the_threads_of_another_user_do_not_exist(app: ASGIApp) -> None:

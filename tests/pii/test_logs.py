@@ -1,17 +1,25 @@
-"""E-mail addresses and bearer tokens stay out of the log."""
+"""Personal data and credentials stay out of the log."""
 
 import io
+import json
 import logging
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatkit_prod import ConfigurationError
 from chatkit_prod.pii import RedactingFilter
+from chatkit_prod.pii.keys import Keys
+from chatkit_prod.pii.leaves import REDACTED, UNSCRUBBED
 from chatkit_prod.pii.logs import redact
+from chatkit_prod.records import write
 from chatkit_prod.testing import LocalIdentityProvider
+from tests.pii.scrubbers import CARD, Broken, labelling
 
 EMAIL = "alice.o'neil+desk@mail.example.co.uk"
 TOKEN = LocalIdentityProvider().token("alice")
@@ -213,3 +221,179 @@ def test_a_hostile_text_costs_linear_time(unit: str) -> None:
 def test_a_secret_that_looks_like_nothing_is_beyond_this_filter() -> None:
     text = f"password {secrets.token_hex(8)}"
     assert redact(text) == text
+
+
+# ------------------------------------------------------------------------------------------------ a scrubber
+
+
+def test_without_a_scrubber_every_detector_is_used(logger: logging.Logger, written: Written) -> None:
+    logger.info("card %s", CARD)
+    assert CARD not in written.text
+    assert written.text.startswith("card [")
+
+
+def redacted(scrubber: Any = None, keys: Keys | None = None, **fields: Any) -> logging.LogRecord:
+    """Return a record that has passed the filter."""
+    record = logging.makeLogRecord({"msg": "here", **fields})
+    options = {} if keys is None else {"keys": keys}
+    assert RedactingFilter(scrubber or labelling(), **options).filter(record)
+    return record
+
+
+def test_a_scrubber_of_the_apps_own_decides_and_bearer_tokens_go_all_the_same() -> None:
+    record = redacted(msg=f"%s bob@localhost Bearer {TOKEN} {TOKEN}", args=(CARD,))
+    assert record.msg == "[CREDIT_CARD] bob@localhost Bearer [TOKEN] [TOKEN]"
+
+
+def test_a_scrubber_that_fails_costs_the_text_and_not_the_record() -> None:
+    record = redacted(
+        Broken(), msg="%s", args=(EMAIL,), exc_text=EMAIL, stack_info=EMAIL, mail=EMAIL, count=3
+    )
+    assert EMAIL not in repr(vars(record))
+    assert record.msg == record.exc_text == record.stack_info == vars(record)["mail"] == UNSCRUBBED
+    assert vars(record)["count"] == 3
+
+
+# ------------------------------------------------------------------------------------------------ extras
+
+
+def test_extras_are_redacted_however_deep_they_are() -> None:
+    held = {"to": ["alice@example.com", {"card": int(CARD)}], "n": 1}
+    record = redacted(mail=held, error=ValueError("alice@example.com"))
+    assert vars(record)["mail"] == {"to": ["[EMAIL]", {"card": "[CREDIT_CARD]"}], "n": 1}
+    assert vars(record)["error"] == "[EMAIL]"
+    assert held["to"] == ["alice@example.com", {"card": int(CARD)}]
+
+
+def test_what_a_name_denies_is_redacted_whole() -> None:
+    record = redacted(
+        password="hunter", headers={"Authorization": "Basic YTpi", "accept": "*"}, auth=("a", "b")
+    )
+    found = vars(record)
+    assert (found["password"], found["auth"]) == (REDACTED, REDACTED)
+    assert found["headers"] == {"Authorization": REDACTED, "accept": "*"}
+
+
+def test_ids_stay_even_where_they_look_like_an_address() -> None:
+    ids: dict[str, Any] = {
+        "trace_id": "0" * 32,
+        "thread_id": "thr_1",
+        "user_id": "alice@example.com",
+        "request_id": CARD,
+    }
+    assert ids.items() <= vars(redacted(**ids)).items()
+
+
+def test_the_apps_own_rules_for_names_hold() -> None:
+    record = redacted(keys=Keys(deny=["colour"], allow=["mail"]), colour="red", mail=CARD, user_id=CARD)
+    found = vars(record)
+    assert (found["colour"], found["mail"], found["user_id"]) == (REDACTED, CARD, "[CREDIT_CARD]")
+
+
+class Noting(logging.Filter):
+    """Remembers the records that come by."""
+
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        self._records.append(record)
+        return True
+
+
+def test_the_fields_of_our_own_records_keep_their_ids(logger: logging.Logger, written: Written) -> None:
+    records: list[logging.LogRecord] = []
+    written.addFilter(Noting(records))
+    fields = {"user_id": "alice@example.com", "key_id": "k1", "issuer": "https://a.example", "reason": EMAIL}
+    write(logger, fields)
+    assert vars(records[0])["chatkit"] == {**fields, "reason": "[EMAIL]"}
+    assert written.text.startswith('user_id="[EMAIL]"')
+    assert fields["reason"] == EMAIL
+
+
+def test_what_every_record_has_is_left_alone() -> None:
+    record = logging.LogRecord("a", 30, "/srv/alice@example.com/a.py", 1, "here", None, None, "find")
+    before = dict(vars(record))
+    RedactingFilter().filter(record)
+    assert vars(record) == before
+
+
+class Hostile(Mapping[str, str]):
+    """An extra that cannot be looked at."""
+
+    def __getitem__(self, key: str) -> str:
+        raise KeyError(key)
+
+    def __iter__(self) -> Any:
+        raise RuntimeError(EMAIL)
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_what_cannot_be_looked_at_is_left_out() -> None:
+    assert vars(redacted(held=Hostile()))["held"] == UNSCRUBBED
+
+
+# ------------------------------------------------------------------------------------------------ messages
+
+
+def test_names_in_arguments_decide_before_they_are_text() -> None:
+    assert (
+        redacted(msg="%(user)s %(password)s", args={"user": "bob", "password": "x"}).msg == f"bob {REDACTED}"
+    )
+    assert redacted(msg="got %s", args=([{"token": "x"}], 1)).msg == "got %s"
+    assert redacted(msg="got %s %s", args=({"token": "x"}, 1)).msg == f"got {{'token': '{REDACTED}'}} 1"
+
+
+def test_a_message_that_is_json_stays_json() -> None:
+    text = json.dumps({"event": 'said "hi"\nalice@example.com', "api_key": "x", "request_id": CARD})
+    assert json.loads(redacted(msg=text).getMessage()) == {
+        "event": 'said "hi"\n[EMAIL]',
+        "api_key": REDACTED,
+        "request_id": CARD,
+    }
+
+
+def test_a_message_that_another_handler_has_put_together_is_redacted() -> None:
+    record = logging.makeLogRecord({"msg": "from %s", "args": (EMAIL,)})
+    logging.Formatter().format(record)
+    RedactingFilter().filter(record)
+    assert EMAIL not in repr(vars(record))
+
+
+# ------------------------------------------------------------------------------------------------ exceptions
+
+
+def test_an_exception_may_be_given_alone_as_makers_of_records_do() -> None:
+    record = redacted(exc_info=ValueError("alice@example.com"))
+    assert record.exc_text == "ValueError: [EMAIL]"
+    assert record.exc_info is None
+
+
+def test_every_exception_of_a_group_is_redacted() -> None:
+    group = ExceptionGroup("both", [ValueError("alice@example.com"), KeyError(CARD)])
+    text = redacted(exc_info=group).exc_text
+    assert text
+    assert "alice" not in text
+    assert CARD not in text
+    assert "ExceptionGroup: both" in text
+
+
+def test_what_is_no_exception_is_left_out() -> None:
+    assert redacted(exc_info="alice@example.com").exc_text == UNSCRUBBED
+
+
+# ------------------------------------------------------------------------------------------------ arguments
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scrubber": "my_app"}, {"scrubber": ""}, {"keys": ["password"]}],
+    ids=["a name", "no name", "keys"],
+)
+def test_what_is_no_scrubber_or_rule_is_refused_at_construction(options: dict[str, Any]) -> None:
+    make: Any = RedactingFilter
+    with pytest.raises(ConfigurationError):
+        make(**options)
