@@ -48,11 +48,6 @@ class Node(ABC):
     def width(self) -> int:
         """The most characters that it takes."""
 
-    @property
-    @abstractmethod
-    def least_width(self) -> int:
-        """The fewest characters that it takes."""
-
     @abstractmethod
     def firsts(self) -> Iterator[str]:
         """Yield the patterns of the characters that it may begin with."""
@@ -74,10 +69,6 @@ class One(Node):
 
     @property
     def width(self) -> int:
-        return 1
-
-    @property
-    def least_width(self) -> int:
         return 1
 
     def firsts(self) -> Iterator[str]:
@@ -112,10 +103,6 @@ class Repeated(Node):
     @property
     def width(self) -> int:
         return self.most * self.part.width
-
-    @property
-    def least_width(self) -> int:
-        return self.least * self.part.least_width
 
     def firsts(self) -> Iterator[str]:
         return self.part.firsts()
@@ -154,10 +141,6 @@ class Sequence(Node):
     def width(self) -> int:
         return sum(part.width for part in self.parts)
 
-    @property
-    def least_width(self) -> int:
-        return sum(part.least_width for part in self.parts)
-
     def firsts(self) -> Iterator[str]:
         for part in self.parts:
             yield from part.firsts()
@@ -187,10 +170,6 @@ class Alternatives(Node):
     def width(self) -> int:
         return max(branch.width for branch in self.branches)
 
-    @property
-    def least_width(self) -> int:
-        return min(branch.least_width for branch in self.branches)
-
     def firsts(self) -> Iterator[str]:
         for branch in self.branches:
             yield from branch.firsts()
@@ -200,26 +179,6 @@ def followed_by(node: Node, then: Node) -> Node:
     """Return two parts as one."""
     both = (*parts(node), *parts(then))
     return both[0] if len(both) == 1 else Sequence(both)
-
-
-def beginning(node: Node, size: int) -> Node:
-    """Return what a part begins with: about so many characters, if it is that long."""
-    match node:
-        case Sequence(found):
-            kept: list[Node] = []
-            for part in found:
-                begun = beginning(part, size)
-                kept.append(begun)
-                size -= part.least_width
-                if size <= 0 or begun != part:
-                    break
-            return kept[0] if len(kept) == 1 else Sequence(tuple(kept))
-        case Alternatives(found):
-            return Alternatives(tuple(dict.fromkeys(beginning(branch, size) for branch in found)))
-        case Repeated(One() as part, least, _) if least >= size:
-            return Repeated(part, size, size)
-        case _:
-            return node
 
 
 def without_last(node: Node) -> Node:
