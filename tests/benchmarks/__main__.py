@@ -1,6 +1,6 @@
 """What the layers cost, side by side with the handler of ChatKit's guide: `make bench`.
 
-CPU time per request in one process, the same server and store behind each, no socket in between;
+CPU time per request in one process, an equal server and store behind each, no socket in between;
 medians of paired rounds. With `--write` the tables also replace those in README.md and in the docs.
 """
 
@@ -61,35 +61,45 @@ async def rows(rounds: int, traced: tracing.Costs) -> list[Row]:
     """Measure everything else."""
     headers = signed_in()
     list_threads, send_message = Request(LIST, headers), Request(SEND, headers)
-    server, long_server = BenchServer(DELTAS), BenchServer(LONG_DELTAS)
-    apps = {"bare": bare(server), "alone": alone(server), "hardened": hardened(server)}
+    # Each has a server of its own: with all layers, the server itself is traced.
+    servers = {name: BenchServer(DELTAS) for name in ("bare", "alone", "hardened")}
+    long, long_hardened = BenchServer(LONG_DELTAS), BenchServer(LONG_DELTAS)
+    apps = {
+        "bare": bare(servers["bare"]),
+        "alone": alone(servers["alone"]),
+        "hardened": hardened(servers["hardened"]),
+    }
 
     lists = await paired(
         {
-            name: batch(list_threads, app, server.reset, size=10 if name == "bare" else 100)
+            name: batch(list_threads, app, servers[name].reset, size=10 if name == "bare" else 100)
             for name, app in apps.items()
         },
         rounds=rounds,
     )
     streams = await paired(
-        {name: batch(send_message, app, server.reset, size=3) for name, app in apps.items()}, rounds=rounds
+        {name: batch(send_message, app, servers[name].reset, size=3) for name, app in apps.items()},
+        rounds=rounds,
     )
     firsts = await paired(
-        {name: batch(send_message, app, server.reset, size=3, first=True) for name, app in apps.items()},
+        {
+            name: batch(send_message, app, servers[name].reset, size=3, first=True)
+            for name, app in apps.items()
+        },
         rounds=rounds,
     )
     lengths = await paired(
         {
-            "short": batch(send_message, apps["hardened"], server.reset, size=3),
-            "long": batch(send_message, hardened(long_server), long_server.reset, size=3),
-            "short, generator": generator(server),
-            "long, generator": generator(long_server),
+            "short": batch(send_message, apps["hardened"], servers["hardened"].reset, size=3),
+            "long": batch(send_message, hardened(long_hardened), long_hardened.reset, size=3),
+            "short, generator": generator(servers["bare"]),
+            "long, generator": generator(long),
         },
         rounds=max(rounds // 3, 5),
     )
     added = statistics.median(
-        ((long - short) - (long_bare - short_bare)) / (LONG_DELTAS - DELTAS)
-        for short, long, short_bare, long_bare in zip(*lengths.values(), strict=True)
+        ((longer - short) - (longer_bare - short_bare)) / (LONG_DELTAS - DELTAS)
+        for short, longer, short_bare, longer_bare in zip(*lengths.values(), strict=True)
     )
     uncached_tokens = await uncached(rounds)
     known_token, middleware = await cached(rounds)
@@ -157,6 +167,8 @@ def main() -> None:
         "--peers", type=Path, default=PEERS, help="the interpreter that has Presidio and DataFog"
     )
     options = parser.parse_args()
+    if not options.peers.exists():
+        parser.error(f"{options.peers} is not there: make bench installs it")
     as_json = {"content-type": "application/json"}
     traced = asyncio.run(tracing.costs(Request(LIST, as_json), Request(SEND, as_json), options.rounds))
     found = asyncio.run(rows(options.rounds, traced))

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from chatkit_prod import ChatKitEndpoint
 from chatkit_prod.testing import chatkit_request, user_message
 from chatkit_prod.tracing import TracingMiddleware, instrument_server
+from chatkit_prod.tracing.metrics import Metrics
 from chatkit_prod.tracing.quietly import quietly
 from tests.servers import ScriptedServer, Wire, hello
 
@@ -100,12 +101,12 @@ async def test_an_instrument_that_raises_loses_one_figure_and_no_answer(
     meters = MeterProvider(shutdown_on_exit=False)
     app = app_of(TracerProvider(shutdown_on_exit=False), meter_provider=meters)
     assert (await Wire(LIST).request(app)).status == 200
-    assert app._metrics  # pyright: ignore[reportPrivateUsage]
+    metrics = Metrics.of(meters)
 
     def broken(*_: Any) -> None:
         raise BrokenError
 
-    monkeypatch.setattr(app._metrics._duration, "record", broken)  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(metrics._duration, "record", broken)  # pyright: ignore[reportPrivateUsage]
     statuses = [(await Wire(LIST).request(app)).status for _ in range(70)]
     assert set(statuses) == {200}
 

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry import metrics
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
-from opentelemetry.trace import Span, set_span_in_context
+from opentelemetry.trace import Span, TracerProvider, set_span_in_context
 
 from .ended import Ended
 from .names import (
@@ -51,6 +51,11 @@ _BATCH = 64
 T = TypeVar("T")
 
 
+def is_of_api(provider: MeterProvider | TracerProvider) -> bool:
+    """Tell whether a provider is the one that OpenTelemetry's API brings itself, of which nobody reads anything."""
+    return type(provider).__module__.startswith(("opentelemetry.metrics", "opentelemetry.trace"))
+
+
 class Metrics:
     """What is measured of the requests of one process.
 
@@ -62,7 +67,7 @@ class Metrics:
     """
 
     def __init__(self, provider: MeterProvider) -> None:
-        self.is_wanted = not type(provider).__module__.startswith("opentelemetry.metrics")
+        self.is_wanted = not is_of_api(provider)
         self._lock = Lock()
         self._requests = Counter[tuple[str, str, str | None]]()
         self._events = Counter[str]()

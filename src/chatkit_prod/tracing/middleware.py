@@ -7,7 +7,7 @@ traceparent → span ┬→ app → how it ended → the span's attributes, metr
 import re
 from collections.abc import Awaitable, Collection, Iterable
 from time import perf_counter
-from typing import ClassVar, TypedDict, Unpack
+from typing import ClassVar, NamedTuple, TypedDict, Unpack
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -27,7 +27,7 @@ from .ambient import is_traced, outer_span
 from .ended import Ended, describe
 from .failures import Failures
 from .logs import identify_records
-from .metrics import Metrics
+from .metrics import Metrics, is_of_api
 from .names import (
     CLIENT_ADDRESS,
     HTTP_METHOD,
@@ -77,12 +77,24 @@ class TracingOptions(TypedDict, total=False):
     trusted_proxies: Iterable[str]
 
 
+class _Readers(NamedTuple):
+    """Who reads what requests tell.
+
+    Args:
+        metrics: Those of the process.
+        is_tracing: Whether spans are made.
+    """
+
+    metrics: Metrics
+    is_tracing: bool
+
+
 class TracingMiddleware:
     """Make every request findable: by its trace, its id, its user or its thread.
 
     The span goes on with the trace of the caller, by W3C Trace Context level 2; a caller is believed in that,
     and in nothing else. Where an instrumentation outside of this one has made a SERVER span for the request
-    already, that span is used. Telemetry is to be set up before the first request, or it gets no metrics.
+    already, that span is used. Telemetry is to be set up before the first request, or it gets nothing.
 
     Args:
         app: The ASGI app to wrap.
@@ -114,8 +126,9 @@ class TracingMiddleware:
         require_inside(self, app)
         self.app = app
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracer_provider)
+        self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
-        self._metrics: Metrics | None = None
+        self._readers: _Readers | None = None
         self._failures = Failures(logger_provider)
         self._tag = UserTag(options.get("user_as", "id"), options.get("user_key"))
         self._client_attributes = boolean(options.get("client_attributes", False), "client_attributes")
@@ -138,10 +151,10 @@ class TracingMiddleware:
                 return
             outer = outer_span(scope)
         state.request_id = self._proxies.request_id(scope) or state.request_id
-        metrics = self._metrics = self._metrics or Metrics.of(self._meter_provider)
+        metrics, is_tracing = self._readers = self._readers or self._found_readers()
         if outer is None:
             parent = remote_context(scope, baggage=self._baggage)
-            span = self._start(scope, parent)
+            span = self._start(scope, parent) if is_tracing else trace.get_current_span(parent)
         else:
             parent, span = otel_context.get_current(), outer
         request = TracedRequest(
@@ -160,11 +173,15 @@ class TracingMiddleware:
             else:
                 await self.app(scope, receive, identified(send, state.request_id))
         finally:
-            with quietly:
-                if outer is None:
+            if outer is None and is_tracing:
+                with quietly:
                     span.end()
             request.end()
             otel_context.detach(token)
+
+    def _found_readers(self) -> _Readers:
+        provider = self._tracer_provider or trace.get_tracer_provider()
+        return _Readers(Metrics.of(self._meter_provider), not is_of_api(provider))
 
     def _start(self, scope: Scope, parent: Context) -> Span:
         with quietly:

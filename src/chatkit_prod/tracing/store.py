@@ -1,6 +1,6 @@
 """A span around every call of a store: which one, of what, how many rows, how long, and what went wrong."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -50,16 +50,17 @@ class _Calls:
         self._meter_provider = meter_provider
         self._metrics: Metrics | None = None
 
-    async def trace(self, method: str, call: Awaitable[T], **ids: str | int | None) -> T:
-        """Await a call inside of a span.
+    def trace(self, method: str, call: Awaitable[T], **ids: str | int | None) -> Awaitable[T]:
+        """Return what awaits a call inside of a span; the call itself, if nobody wants to know of it.
 
         Args:
             method: That of the store.
             call: What it returned.
             ids: What of: `thread`, `item`, `item_type`, `attachment`, `limit`.
         """
-        if is_unwanted():
-            return await call
+        return call if is_unwanted() else self._traced(method, call, ids)
+
+    async def _traced(self, method: str, call: Awaitable[T], ids: Mapping[str, str | int | None]) -> T:
         attributes: dict[str, str | int] = {STORE_METHOD: method, STORE_CLASS: self._class}
         for name, value in ids.items():
             if value is not None:
