@@ -45,8 +45,7 @@ def _end(text: str, folded: str, offsets: Sequence[int] | None, start: int, dete
         return None
     if detector.context:
         here = start if offsets is None else offsets[start]
-        before = text[max(0, here - CONTEXT) : here].casefold()
-        if not any(_stands_in(word.casefold(), before) for word in detector.context):
+        if not any(stands_before(word, text, here) for word in detector.context):
             return None
     if detector.tail:
         tail = re.compile(f"[{detector.tail}]*").match(folded, end)
@@ -55,11 +54,12 @@ def _end(text: str, folded: str, offsets: Sequence[int] | None, start: int, dete
     return end
 
 
-def _stands_in(word: str, before: str) -> bool:
-    """Tell whether a word begins in a text; where its script has spaces, not within another word."""
-    if fold(word).text.startswith(OTHER):
-        return word in before
+def stands_before(word: str, text: str, here: int) -> bool:
+    """Tell whether a word stands before a place; where its script has spaces, not within another word."""
+    is_spaced = not fold(word).text.startswith(OTHER)
     return any(
-        before.startswith(word, at) and not (at and re.match(r"[^\W\d_]", before[at - 1]))
-        for at in range(len(before))
+        text[at:end].casefold() == word.casefold()
+        and not (is_spaced and at and re.match(r"[^\W\d_]", text[at - 1]))
+        for at in range(max(0, here - CONTEXT), here)
+        for end in range(at + 1, min(here, at + 2 * len(word)) + 1)
     )

@@ -47,9 +47,19 @@ def test_re2_tells_where_the_first_match_begins_from_a_place_on(name: Any) -> No
     pytest.importorskip("re2", reason="one engine of two")
     compiled = engine_of(name)
     assert compiled is not None
-    first = compiled("a{1,3}|[é]|\n")
+    first = compiled.gate("a{1,3}|[é]|\n")
     assert first(b"xxaa a", 0) == 2
     assert first(b"xxaa a", 4) == 5
     assert first(b"xxaa", 4) is None
     assert first("x¤é".encode("latin-1"), 0) == 2
     assert first(b"x\n", 0) == 1
+
+
+def test_re2_tells_which_patterns_fit_from_the_beginning_on() -> None:
+    pytest.importorskip("re2", reason="one engine of two")
+    compiled = engine_of("re2")
+    assert compiled is not None
+    tried = compiled.tried(["a{2}", "[é]b", "ab?"])
+    assert sorted(tried(b"aac") or ()) == [0, 2]
+    assert list(tried("ébc".encode("latin-1")) or ()) == [1]
+    assert not tried(b"baa")

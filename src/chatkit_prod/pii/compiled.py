@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .context import Contexts
-from .detector import CONTEXT, Detector
-from .fold import LETTER, Folded
+from .detector import Detector
+from .fold import LETTER
 from .pattern import Node, followed_by, letters, parse, without_last
 
 _ALNUM = f"09AZaz{LETTER}"
@@ -20,14 +20,12 @@ class Match(NamedTuple):
         start: Where it begins.
         end: Where it has ended, with its tail.
         value_end: Where its pattern has ended.
-        detector: Whose it is.
-        order: The place of that detector among all.
+        order: The place of its detector among all.
     """
 
     start: int
     end: int
     value_end: int
-    detector: Detector
     order: int
 
 
@@ -38,6 +36,14 @@ class Compiled:
         detector: The detector.
         order: Its place among all.
         contexts: Those of all.
+
+    Attributes:
+        node: Its pattern.
+        pending: What of a match may be there while it can still change.
+        is_bounded: Whether no match begins inside of a word.
+        bound: What may not stand before a match, as a pattern.
+        source: Its pattern, behind that.
+        context: The bit of its context; 0 if it needs none.
 
     Raises:
         ConfigurationError: A pattern of it is not one of `pattern.py`.
@@ -60,28 +66,22 @@ class Compiled:
         self._match = re.compile(self.source).match
         self._after = re.compile(detector.after).match if detector.after else None
         self._check = detector.check
-        self._contexts = contexts
-        self._context = contexts.bit(detector.context) if detector.context else 0
+        self.context = contexts.bit(detector.context) if detector.context else 0
         self._tail = re.compile(f"[{detector.tail}]+").match if detector.tail else None
 
-    def at(self, raw: str, folded: Folded, start: int) -> Match | None:
-        """Return the match that begins here."""
-        text, offsets, _ = folded
+    def at(self, text: str, start: int) -> Match | None:
+        """Return the match that begins here in a folded text; whether its context stands before is not asked."""
         found = self._match(text, start)
         if found is None:
             return None
         end = value_end = found.end()
         if self._after is not None and self._after(text, end) is not None:
             return None
-        if self._context:
-            here = start if offsets is None else offsets[start]
-            if not self._contexts.found_in(raw[max(0, here - CONTEXT) : here]) & self._context:
-                return None
         if self._check is not None and not self._check(found[0]):
             return None
         if self._tail is not None and (tail := self._tail(text, end)) is not None:
             end = tail.end()
-        return Match(start, end, value_end, self.detector, self.order)
+        return Match(start, end, value_end, self.order)
 
 
 def union(bounded: Iterable[tuple[str, str]]) -> str:

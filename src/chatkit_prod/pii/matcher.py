@@ -8,23 +8,41 @@ other text has few of.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
-from .compiled import Compiled, Match, first_letters, union
+from .compiled import Compiled, Match
 from .context import Contexts
-from .detector import Detector
+from .detector import ALNUM, Detector
 from .engine import Engine
 from .fold import Folded
 from .pattern import Node, branches, letters, literal, parse
-from .pending import Fits, Pending
+from .pending import Pending
+from .probes import probe
 from .regions import regions_by
 from .starts import Starts, grouped
 
-_AHEAD = 5
-_BATCH = 4
+_AHEAD = 3
 _REMEMBERED = 16_384
 _LONG = 256
+_DIGITS = frozenset("0123456789")
+
+
+class _Text(NamedTuple):
+    """A text that is searched.
+
+    Args:
+        folded: As patterns see it.
+        data: The same, as bytes of Latin-1.
+        context: Returns the bits of the contexts of a place.
+        found: The matches so far.
+    """
+
+    folded: str
+    data: bytes
+    context: Callable[[int], int]
+    found: list[Match]
 
 
 class _Group:
@@ -33,40 +51,31 @@ class _Group:
     Args:
         members: The detectors.
         starts: The places around a trigger where their matches may begin.
+        engine: Tries many of them at once.
 
     Attributes:
         may_be: Tells whether there may be any such place.
     """
 
-    def __init__(self, members: Sequence[Compiled], starts: Starts) -> None:
-        self._starts = starts
+    def __init__(self, members: Sequence[Compiled], starts: Starts, engine: Engine | None) -> None:
         self.may_be = starts.may_be
-        self._batches = {
-            letter: tuple(_batches([member for member in members if letter in letters(member.node)]))
-            for letter in first_letters(members)
-        }
+        self._around = starts.around
+        self._fitting = probe(members, engine)
 
-    def find(self, raw: str, folded: Folded, begin: int, trigger: int, found: list[Match]) -> None:
-        """Add the matches that begin at `begin` or later, and have a trigger here."""
-        text = folded.text
-        for start in self._starts.around(text, begin, trigger):
-            for fits, members in self._batches.get(text[start], ()):
-                if fits(text, start) is not None:
-                    for member in members:
-                        match = member.at(raw, folded, start)
-                        if match is not None:
-                            found.append(match)
-
-
-@lru_cache(maxsize=1024)
-def _batch(members: tuple[Compiled, ...]) -> Fits:
-    return re.compile(union((member.bound, member.detector.pattern) for member in members)).match
-
-
-def _batches(members: Sequence[Compiled]) -> Iterator[tuple[Fits, Sequence[Compiled]]]:
-    for first in range(0, len(members), _BATCH):
-        batch = tuple(members[first : first + _BATCH])
-        yield _batch(batch), batch
+    def find(self, text: _Text, begin: int, trigger: int) -> None:
+        """Find the matches that begin at `begin` or later, and have a trigger here."""
+        folded, data, context_of, found = text
+        for start in self._around(folded, begin, trigger):
+            context: int | None = None
+            for member in self._fitting(folded, data, start):
+                if member.context:
+                    if context is None:
+                        context = context_of(start)
+                    if not context & member.context:
+                        continue
+                match = member.at(folded, start)
+                if match is not None:
+                    found.append(match)
 
 
 class Matcher:
@@ -77,6 +86,7 @@ class Matcher:
         engine: Finds where in a long text a match may begin; without one, triggers are looked for everywhere.
 
     Attributes:
+        detectors: The same.
         pending: Finds out how far a text is final that is still arriving.
 
     Raises:
@@ -84,12 +94,13 @@ class Matcher:
     """
 
     def __init__(self, detectors: Sequence[Detector], engine: Engine | None = None) -> None:
-        contexts = Contexts(detector.context for detector in detectors if detector.context)
-        compiled = [Compiled(detector, order, contexts) for order, detector in enumerate(detectors)]
+        self.detectors = detectors
+        self._contexts = Contexts((found.context for found in detectors if found.context), engine)
+        compiled = [Compiled(detector, order, self._contexts) for order, detector in enumerate(detectors)]
         self.pending = Pending(compiled)
         self._regions = None if engine is None else regions_by(engine, compiled)
         self._lead = max((found.detector.lead + len(found.detector.trigger) for found in compiled), default=0)
-        self._groups_at = lru_cache(_REMEMBERED)(self._groups_alive)
+        self._finds_at = lru_cache(_REMEMBERED)(self._finds_alive)
         by_trigger = defaultdict[Node, list[Compiled]](list)
         for found in compiled:
             for trigger in branches(parse(found.detector.trigger)):
@@ -97,18 +108,14 @@ class Matcher:
         self._words: list[tuple[str, list[_Group]]] = []
         self._letters = defaultdict[str, list[_Group]](list)
         for trigger, members in by_trigger.items():
-            groups = [_Group(group, starts) for starts, group in grouped(trigger, members)]
+            groups = [_Group(group, starts, engine) for starts, group in grouped(trigger, members)]
             word = literal(trigger)
             if word is None or len(word) == 1:
                 for letter in letters(trigger):
                     self._letters[letter] += groups
             else:
                 self._words.append((word.lower(), groups))
-        hot = "".join(map(re.escape, self._letters))
-        self._hot = re.compile(f"[{hot}]" if hot else "(?!)").search
-        # No match begins inside of a number, so that only the first digit of it matters.
-        whole_numbers = all(found.is_bounded for found in compiled)
-        self._number = re.compile("[0-9]+" if whole_numbers else "[0-9]").match
+        self._hot = re.compile(_hot(self._letters, compiled)).finditer
 
     def matches(self, raw: str, folded: Folded, begin: int, stop: int) -> list[Match]:
         """Return what begins in a part of a text, in its order; of one place the longest first.
@@ -119,41 +126,50 @@ class Matcher:
             begin: From where on, in folded text.
             stop: Up to where.
         """
-        text = folded.text
-        found: list[Match] = []
-        if begin or self._regions is None or len(text) < _LONG:
-            self._search(raw, folded, begin, len(text), found)
+        size = len(folded.text)
+        context = self._contexts.before(raw, folded.offsets)
+        text = _Text(folded.text, folded.text.encode("latin-1"), context, [])
+        if begin or self._regions is None or size < _LONG:
+            self._search(text, begin, size)
         else:
-            for first, last in self._regions(raw, text):
-                self._search(raw, folded, first, last, found)
-        if not found:
-            return found
-        each = {(match.start, match.order): match for match in found if match.start < stop}
-        return sorted(each.values(), key=_place)
+            for first, last in self._regions(raw, folded.text):
+                self._search(text, first, last)
+        return sorted((match for match in set(text.found) if match.start < stop), key=_place)
 
-    def _search(self, raw: str, folded: Folded, begin: int, end: int, found: list[Match]) -> None:
-        """Add the matches that begin in a part of a text; some that begin behind it as well."""
-        text = folded.text
+    def _search(self, text: _Text, begin: int, end: int) -> None:
+        """Find the matches that begin in a part of a text; some that begin behind it as well."""
+        folded = text.folded
         limit = end + self._lead
-        hot = self._hot(text, begin, limit)
-        while hot is not None:
+        finds_at = self._finds_at
+        for hot in self._hot(folded, begin, limit):
             trigger = hot.start()
-            ahead = text[trigger : trigger + _AHEAD]
-            for group in self._groups_at(text[trigger - 1] if trigger else "", ahead):
-                group.find(raw, folded, begin, trigger, found)
-            number = self._number(text, trigger)
-            hot = self._hot(text, trigger + 1 if number is None else number.end(), limit)
-        lower = text[begin:limit].lower()
+            around = folded[trigger - 1 : trigger + _AHEAD] if trigger else f"\0{folded[:_AHEAD]}"
+            for find in finds_at(around):
+                find(text, begin, trigger)
+        lower = folded[begin:limit].lower()
         for word, groups in self._words:
             trigger = lower.find(word)
             while trigger >= 0:
                 for group in groups:
-                    group.find(raw, folded, begin, begin + trigger, found)
+                    group.find(text, begin, begin + trigger)
                 trigger = lower.find(word, trigger + 1)
 
-    def _groups_alive(self, before: str, ahead: str) -> tuple[_Group, ...]:
-        """Return the groups that may match around a trigger, by the character before it, and a few from it on."""
-        return tuple(group for group in self._letters[ahead[0]] if group.may_be(before, ahead))
+    def _finds_alive(self, around: str) -> tuple[Callable[[_Text, int, int], None], ...]:
+        """Return what may find a match around a trigger, by the character before it, and a few from it on."""
+        before, ahead = around[0], around[1:]
+        return tuple(group.find for group in self._letters[ahead[0]] if group.may_be(before, ahead))
+
+
+def _hot(triggers: dict[str, list[_Group]], compiled: Sequence[Compiled]) -> str:
+    """Return the pattern of the characters that are triggers.
+
+    Where no match begins inside of a word, only the first digit of it matters.
+    """
+    words = "".join(filter(re.compile(f"[{ALNUM}]").match, triggers))
+    others = "".join(re.escape(letter) for letter in triggers if letter not in words)
+    is_by_word = _DIGITS.issuperset(words) and all(found.is_bounded for found in compiled)
+    hot = [f"[{words}]" + f"[{ALNUM}]*" * is_by_word] * bool(words) + [f"[{others}]"] * bool(others)
+    return "|".join(hot) or "(?!)"
 
 
 def _place(match: Match) -> tuple[int, int, int]:

@@ -197,6 +197,19 @@ def without_last(node: Node) -> Node:
             return node
 
 
+def mirrored(node: Node) -> Node:
+    """Return a part that fits what this one fits, from its end to its beginning."""
+    match node:
+        case Sequence(found):
+            return Sequence(tuple(map(mirrored, reversed(found))))
+        case Alternatives(found):
+            return Alternatives(tuple(map(mirrored, found)))
+        case Repeated(part, least, most):
+            return Repeated(mirrored(part), least, most)
+        case _:
+            return node
+
+
 def split_at(node: Node, source: str) -> tuple[Node, Node] | None:
     """Return what stands before a part of a sequence, and what from it on.
 

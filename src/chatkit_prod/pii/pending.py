@@ -10,7 +10,7 @@ place the first few characters: an ordinary piece of text costs a look into a di
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 
 from .compiled import Compiled, alive_in, first_letters, union
 from .detector import ALNUM
@@ -21,6 +21,8 @@ _DIGITS = frozenset("0123456789")
 _LETTERS = frozenset(letter for letter in map(chr, range(256)) if re.fullmatch(f"[A-Za-z{LETTER}]", letter))
 _OTHERS = frozenset(map(chr, range(256))) - _DIGITS - _LETTERS
 
+_WITHIN = frozenset(".,:-/'")
+"""What stands at the end of a word, and as often within an address: one more character tells."""
 _MIN_KEY = 4
 _MAX_KEY = 20
 _REMEMBERED = 16_384
@@ -28,16 +30,9 @@ _REMEMBERED = 16_384
 Fits = Callable[[str, int], "re.Match[str] | None"]
 
 
-class Final(NamedTuple):
-    """How far a text is final.
-
-    Args:
-        hold: Where the leftmost match begins that more text may bring about or change; the length if none.
-        is_clean: Whether it is certain that no match begins before.
-    """
-
-    hold: int
-    is_clean: bool
+Final: TypeAlias = tuple[int, bool]
+"""How far a text is final: where the leftmost match begins that more text may bring about or change, its length if
+none does; and whether it is certain that no match begins before."""
 
 
 class Pending:
@@ -70,24 +65,30 @@ class Pending:
         """
         size = len(text)
         # What begins further back is too long to be a match.
-        is_clean = begin >= size - self._width
-        for place in self._places(text, max(begin, size - self._width)):
-            start, end = place.span()
-            key = text[start : max(end + 1, start + _MIN_KEY)]
-            if self._knows_words and len(key) <= _MAX_KEY:
-                if start + len(key) < size:
+        first = size - self._width
+        is_clean = begin >= first
+        for place in self._places(text, begin if is_clean else first):
+            start = place.start()
+            end = place.end() + 1
+            if text[end - 1 : end] in _WITHIN:
+                end += 1
+            if end - start < _MIN_KEY:
+                end = start + _MIN_KEY
+            if self._knows_words and end - start <= _MAX_KEY:
+                key = text[start:end]
+                if end < size:
                     if not self._may_begin(key):
                         continue
                 elif not self._is_begun(key):
                     is_clean = is_clean and not self._may_begin(key)
                     continue
                 elif not start or text[start - 1].isspace():
-                    return Final(start, is_clean)
+                    return start, is_clean
             fits = self._pending.get(text[start])
             if fits is not None and fits(text, start) is not None:
-                return Final(start, is_clean)
+                return start, is_clean
             is_clean = False
-        return Final(size, is_clean)
+        return size, is_clean
 
 
 def _tells(pattern: str) -> Callable[[str], bool]:

@@ -54,7 +54,7 @@ def regions_by(engine: Engine, compiled: Sequence[Compiled]) -> Regions:
 
 
 def _gate(engine: Engine, pattern: str) -> Gate:
-    return engine(pattern) if pattern else lambda _text, _begin: None
+    return engine.gate(pattern) if pattern else lambda _text, _begin: None
 
 
 def _found(gate: Gate, data: bytes, behind: int) -> Iterator[tuple[int, int]]:

@@ -8,11 +8,15 @@ anywhere before      …                  neither is known: each place within th
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from .compiled import Compiled, alive, alive_in, first_letters, union
 from .detector import ALNUM
-from .pattern import Node, all_letters, letters, parts, split_at
+from .pattern import Alternatives, Node, all_letters, letters, mirrored, parts, split_at
+
+_NEAR = 2
+_REMEMBERED = 4096
 
 _WORD = frozenset(chr(code) for code in range(256) if re.fullmatch(f"[{ALNUM}]", chr(code)))
 
@@ -47,7 +51,11 @@ def grouped(trigger: Node, members: Iterable[Compiled]) -> Iterator[tuple[Starts
     behind_head: list[tuple[Compiled, Node, Node]] = []
     anywhere: list[Compiled] = []
     for member in members:
-        if member.is_bounded and letters(trigger) <= _WORD and _is_in_word(member.node, letters(trigger)):
+        if (
+            member.is_bounded
+            and letters(trigger) <= _WORD
+            and (not member.detector.lead or _is_in_word(member.node, letters(trigger)))
+        ):
             with_word.append(member)
         elif not member.detector.lead:
             first.append(member)
@@ -94,18 +102,26 @@ class _WithWord:
 
 class _BehindHead:
     def __init__(self, members: Sequence[tuple[Compiled, Node, Node]]) -> None:
-        rests = [rest for _, _, rest in members]
+        heads, rests = [head for _, head, _ in members], [rest for _, _, rest in members]
         self._is_alive = re.compile(alive(rests, rests)).match
-        self._may_lead_nothing = any(head.is_optional for _, head, _ in members)
-        heads = union((member.bound, head.source) for member, head, _ in members)
-        self._backwards = re.compile(rf"(?:{heads})\Z").search
+        backwards = [mirrored(head) for head in heads]
+        self._is_behind = lru_cache(_REMEMBERED)(re.compile(alive(backwards, backwards)).match)
+        self._may_lead_nothing = any(head.is_optional for head in heads)
+        self._backwards = re.compile(
+            rf"(?:{union((member.bound, head.source) for member, head, _ in members)})\Z"
+        ).search
         self._lead = max(member.detector.lead for member, _, _ in members)
 
-    def may_be(self, before: str, ahead: str) -> bool:
-        return (before != "" or self._may_lead_nothing) and self._is_alive(ahead) is not None
+    def may_be(self, before: str, ahead: str) -> bool:  # noqa: ARG002 - what stands before is asked at the place
+        return self._is_alive(ahead) is not None
 
-    def around(self, text: str, begin: int, trigger: int) -> Iterator[int]:
-        begin = max(begin, trigger - self._lead)
+    def around(self, text: str, begin: int, trigger: int) -> Iterable[int]:
+        near = text[max(0, trigger - _NEAR) : trigger][::-1]
+        if not self._may_lead_nothing and self._is_behind(near) is None:
+            return ()
+        return self._from(text, max(begin, trigger - self._lead), trigger)
+
+    def _from(self, text: str, begin: int, trigger: int) -> Iterator[int]:
         while (found := self._backwards(text, begin, trigger)) is not None:
             yield found.start()
             begin = found.start() + 1
@@ -128,6 +144,8 @@ class _Anywhere:
 
 def _is_in_word(node: Node, trigger: frozenset[str]) -> bool:
     """Tell whether only letters and digits stand before the first trigger in a pattern."""
+    if isinstance(node, Alternatives):
+        return all(_is_in_word(branch, trigger) for branch in node.branches)
     for part in parts(node):
         if letters(part) <= trigger and not part.is_optional:
             return True

@@ -75,12 +75,7 @@ class Window:
             is_last: Whether nothing comes behind it.
         """
         raw = self._raw + delta
-        folded = fold(delta, 0 if self._raw else self._ignored, is_escaped=self._raw.endswith("\\"))
-        if self._raw:
-            if self._text is None or folded.offsets is not None:
-                folded = fold(raw, self._ignored)
-            else:
-                folded = Folded(self._text + folded.text, None, 0)
+        folded = self._folded(raw, delta)
         self._raw = raw
         text, offsets, _ = folded
         self._text = text if offsets is None else None
@@ -96,8 +91,18 @@ class Window:
         self._sent += len(released)
         self._hold = hold
         if hold > _TRIM:
-            self._trim(hold - CONTEXT)
+            self._trim(hold - CONTEXT - 1)  # one more: a word of a context does not stand within another
         return released
+
+    def _folded(self, raw: str, delta: str) -> Folded:
+        """Return the text with what has arrived, as patterns see it."""
+        before = self._text
+        if before is None or not before:
+            return fold(raw, self._ignored)
+        if delta.isascii() and "\\" not in delta and before[-1] != "\\":
+            return Folded(before + delta, None, 0)
+        arrived = fold(delta, is_escaped=self._raw.endswith("\\"))
+        return Folded(before + arrived.text, None, 0) if arrived.offsets is None else fold(raw, self._ignored)
 
     def _without(self, matches: list[Match], folded: Folded) -> str:
         """Return the text up to the last match, with markers instead of matches."""
@@ -105,7 +110,8 @@ class Window:
         self._go_on(folded)
         parts: list[str] = []
         at = self._sent
-        for start, end, value_end, detector, _ in matches:
+        for start, end, value_end, order in matches:
+            detector = self._matcher.detectors[order]
             begin, stop = (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
             if (
                 not self._type
@@ -121,6 +127,7 @@ class Window:
                 self.findings.append(
                     Finding(detector.type, self._gone + begin, self._gone + stop, detector.name)
                 )
+                self._until = stop
             if detector.tail and end == len(text):
                 self._tails.append(re.compile(f"[{detector.tail}]*"))
             self._drop(stop)

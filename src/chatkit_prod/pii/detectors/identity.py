@@ -289,7 +289,14 @@ IDENTITY: tuple[Detector, ...] = (
     _by_form("gb_nino_spaced", "[A-Z]{2} [0-9]{2} [0-9]{2} [0-9]{2} [A-D]", is_nino, lead=3),
     _by_word(
         "gb_nino",
-        "[A-Za-z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]",
+        "[A-Za-z]{2}[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]",
+        words.NATIONAL_INSURANCE,
+        is_nino,
+        lead=2,
+    ),
+    _by_word(
+        "gb_nino_apart",
+        "[A-Za-z]{2} [0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-Da-d]",
         words.NATIONAL_INSURANCE,
         is_nino,
         lead=3,
@@ -303,10 +310,17 @@ IDENTITY: tuple[Detector, ...] = (
     _by_word("in_pan", "[A-Za-z]{5}[0-9]{4}[A-Za-z]", words.PERMANENT_ACCOUNT, *_checks("in_.pan"), lead=5),
     _by_word(
         "lettered",
-        "[A-Za-z]?-?[0-9]{7,8}-?[A-Za-z]{1,2}",
+        "[A-Za-z]?[0-9]{7,8}-?[A-Za-z]{1,2}",
         words.LETTERED,
         is_nric,
         *_checks("es.dni", "es.nie", "ie.pps"),
+        lead=1,
+    ),
+    _by_word(
+        "lettered_apart",
+        "[A-Za-z]-[0-9]{7,8}-?[A-Za-z]{1,2}",
+        words.LETTERED,
+        *_checks("es.dni", "es.nie"),
         lead=2,
     ),
     _by_word(
