@@ -21,6 +21,8 @@ POSTGRES_BIN ?= $(shell for bin in "$$(pg_config --bindir 2>/dev/null)" /usr/lib
 # Its Prometheus; for another one: make PROMETHEUS=/opt/prometheus/prometheus integration
 PROMETHEUS ?= /usr/bin/prometheus
 PROMTOOL   ?= $(dir $(PROMETHEUS))promtool
+# Its Redis; for another one: make REDIS_SERVER=/opt/redis/redis-server integration
+REDIS_SERVER ?= /usr/bin/redis-server
 PROVIDER := tests/integration/provider
 # Parallel checks do not mix their output, where this make can help it.
 ifneq ($(filter output-sync,$(.FEATURES)),)
@@ -32,7 +34,7 @@ COMPILE_EXAMPLE = -q compile --directory examples/support_desk/locales
 CHECKS := check-format check-lint check-mypy check-pyright check-imports check-api check-docs check-wheel check-lowest
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test check integration chromium postgres prometheus bench docs lock messages format clean $(CHECKS)
+.PHONY: help demo test check integration chromium postgres prometheus redis bench docs lock messages format clean $(CHECKS)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,11 +49,11 @@ test: $(VENV)/.test  ## run every test that needs Python alone
 	@echo "==> Setup took $(elapsed). Running the tests."
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium postgres prometheus  ## run the example, then the tests against real parts
+integration: $(VENV)/.integration $(PROVIDER)/node_modules/.installed chromium postgres prometheus redis  ## run the example, then the tests against real parts
 	@echo "==> Setup took $(elapsed). Running the support desk and every command that it prints."
 	@$(BIN)/python -m examples.support_desk --smoke
-	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), $(PROMETHEUS), and PostgreSQL of $(POSTGRES_BIN)"
-	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" PROMETHEUS="$(PROMETHEUS)" PROMTOOL="$(PROMTOOL)" $(BIN)/python -m pytest tests/integration
+	@echo "==> Running the tests against an OpenID provider on Node.js, $(CHROMIUM), $(PROMETHEUS), $(REDIS_SERVER), and PostgreSQL of $(POSTGRES_BIN)"
+	@CHROMIUM="$(CHROMIUM)" POSTGRES_BIN="$(POSTGRES_BIN)" PROMETHEUS="$(PROMETHEUS)" PROMTOOL="$(PROMTOOL)" REDIS_SERVER="$(REDIS_SERVER)" $(BIN)/python -m pytest tests/integration
 
 bench: $(VENV)/.test $(VENV)-peers/.peers  ## measure against the bare endpoint, side by side
 	@echo "==> Setup took $(elapsed). Measuring; leave the machine alone for a few minutes."
@@ -184,6 +186,18 @@ prometheus:
 	{ update-rc.d prometheus disable; service prometheus stop; } >/dev/null 2>&1 || :; \
 	test -x "$(PROMETHEUS)"
 
+# The service that Debian's package starts is not used: the tests start a Redis of their own.
+redis:
+	@test -x "$(REDIS_SERVER)" && exit; \
+	if [ "$(REDIS_SERVER)" != /usr/bin/redis-server ] || ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+	  echo "There is no $(REDIS_SERVER). Install Redis (Debian: apt-get install redis-server)," >&2; \
+	  echo "or name the one you have: make REDIS_SERVER=/opt/redis/redis-server integration" >&2; exit 1; \
+	fi; \
+	echo "==> Installing Debian's redis-server (a quarter of a minute)"; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends redis-server >/dev/null && \
+	{ update-rc.d redis-server disable; service redis-server stop; } >/dev/null 2>&1 || :; \
+	test -x "$(REDIS_SERVER)"
+
 $(VENV)/.check: requirements/check.txt $(VENV)/.integration
 	@echo "==> Installing the checkers, pinned, into $(VENV) (a minute the first time)"
 	@$(BIN)/python $(LOCKED) $<
@@ -235,5 +249,5 @@ lock: $(VENV)-lock/.uv  ## pin the dependencies anew in requirements/
 	@$(COMPILE) pyproject.toml $(AS_CHECK) --output-file requirements/runtime.txt
 	@$(COMPILE) --group docs $(AS_CHECK) --output-file requirements/docs.txt
 	@$(COMPILE) --group peers --no-annotate --output-file requirements/peers.txt
-	@$(COMPILE) pyproject.toml --extra pii --extra session --group test \
+	@$(COMPILE) pyproject.toml --extra cli --extra limits --extra pii --extra session --group test \
 	  --resolution lowest-direct --output-file requirements/lowest.txt

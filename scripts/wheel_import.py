@@ -12,8 +12,13 @@ import sys
 from pathlib import Path
 
 PACKAGE = "chatkit_prod"
-NEEDS_AN_EXTRA = {
+NEEDS_AN_EXTRA: dict[str, str] = {
     "chatkit_prod.testing.contract": "testing",
+    **{
+        f"chatkit_prod.cli.{name}": "cli"
+        for name in ("app", "holds", "parameters", "progress", "requests", "run", "sweeping", "target")
+    },
+    **{f"chatkit_prod.limits.{name}": "limits" for name in ("counters", "memory", "redis")},
 }
 
 

@@ -478,31 +478,53 @@ SECURITY = (
         "VALIDATE-ACTIONS",
         guide(173),
         "The payload of an action is validated by its type before the app's code sees it.",
-        open="prompts",
+        (
+            "tests/prompts/test_actions.py::test_a_payload_that_is_not_valid_is_refused",
+            "tests/prompts/test_actions.py::test_a_type_that_nobody_has_registered_is_refused",
+            "tests/prompts/test_actions.py::test_any_payload_is_valid_or_refused",
+        ),
     ),
     Requirement(
         "PROMPT-EXPLICIT",
         guide(175),
         "How prompt injection is dealt with is written down and tested.",
-        open="prompts",
+        (
+            "tests/prompts/test_injection.py::test_no_instruction_contains_anything_of_a_request_or_of_a_thread",
+            "tests/prompts/test_ordinary.py::test_no_ordinary_conversation_is_refused",
+        ),
     ),
     Requirement(
         "PROMPT-UNTRUSTED",
         guide(177),
         "User text, attachments and tool output are marked as untrusted for the model.",
-        open="prompts",
+        (
+            "tests/prompts/test_fence.py::test_a_text_that_knows_the_marker_of_any_other_stays_inside",
+            "tests/prompts/test_converter.py::test_a_quoted_text_is_fenced",
+            "tests/prompts/test_converter.py::test_a_tag_is_fenced_with_its_data",
+            "tests/prompts/test_converter.py::test_an_attachment_is_fenced_by_the_app",
+            "tests/prompts/test_converter.py::test_the_result_of_a_client_tool_is_fenced",
+            "tests/prompts/test_guard.py::test_what_a_tool_says_stays_what_a_tool_says",
+        ),
     ),
     Requirement(
         "PROMPT-SYSTEM",
         guide(178),
         "No system input of a model is built from a value that came from a user.",
-        open="prompts",
+        (
+            "tests/prompts/test_injection.py::test_no_instruction_contains_anything_of_a_request_or_of_a_thread",
+            "tests/prompts/test_guard.py::test_items_that_speak_for_the_app_are_refused",
+            "tests/integration/test_prompts.py::test_an_app_that_instructs_with_any_field_is_refused_with_each_of_them",
+        ),
     ),
     Requirement(
         "PROMPT-STATIC",
         guide(179),
         "System messages come from trusted configuration and nothing else.",
-        open="prompts",
+        (
+            "tests/prompts/test_guard.py::test_instructions_that_are_plain_text_are_refused",
+            "tests/prompts/test_trusted.py::test_within_a_request_nothing_becomes_trusted",
+            "tests/prompts/test_system.py::test_within_a_request_there_is_no_new_system_prompt",
+        ),
     ),
     Requirement(
         "CONTEXT-OWN",
@@ -598,13 +620,25 @@ SECURITY = (
 
 DATA = (
     Requirement(
-        "RETENTION-POLICY", guide(229), "An app says what it keeps and for how long.", open="retention"
+        "RETENTION-POLICY",
+        guide(229),
+        "An app says what it keeps and for how long.",
+        (
+            "tests/retention/test_policy.py::test_a_thread_expires_at_its_age",
+            "tests/retention/test_policy.py::test_a_tenants_age_takes_the_place_of_the_general_one",
+            "tests/retention/test_policy.py::test_a_status_only_shortens",
+            "tests/retention/test_policy.py::test_the_hook_has_the_last_word",
+        ),
     ),
     Requirement(
         "RETENTION-DELETE",
         guide(229),
         "A thread that is too old is no longer served, and is deleted.",
-        open="retention",
+        (
+            "tests/retention/test_store.py::test_what_expired_is_not_found_and_not_changed",
+            "tests/retention/test_sweep.py::test_what_expired_goes_with_its_items_and_attachments_and_their_bytes",
+            "tests/retention/test_machine.py::test_nothing_expired_is_served_and_nothing_live_is_deleted",
+        ),
     ),
     Requirement(
         "PII-STORED",
@@ -618,7 +652,16 @@ DATA = (
         ),
     ),
     Requirement(
-        "ENCRYPTION", guide(231), "What a user or a model wrote is encrypted at rest.", open="encryption"
+        "ENCRYPTION",
+        guide(231),
+        "What a user or a model wrote is encrypted at rest.",
+        (
+            "tests/encryption/test_store.py::test_nothing_that_anybody_wrote_is_stored_clear",
+            "tests/encryption/test_tampering.py::test_no_field_that_is_swapped_truncated_changed_removed_or_replayed_is_read",
+            "tests/encryption/test_envelope.py::test_published_vectors_pass",
+            "tests/integration/test_encryption.py::test_after_each_operation_the_files_hold_nothing_clear",
+            "tests/integration/test_encryption.py::test_keys_change_under_load_without_a_loss",
+        ),
     ),
 )
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from chatkit_prod import errors, texts
+from chatkit_prod import encryption, errors, prompts, texts
 from chatkit_prod.errors import (
     AppError,
     AuthenticationError,
@@ -31,6 +31,7 @@ from chatkit_prod.errors import (
     MalformedCredentialsError,
     MethodNotAllowedError,
     PersonalDataError,
+    RateLimitedError,
     RefusedByAppError,
     RequestError,
     ResourceNotFoundError,
@@ -497,8 +498,25 @@ def _subclasses(of: type[RequestError]) -> Iterator[type[RequestError]]:
         yield from _subclasses(child)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1, "You are sending messages too quickly. Try again in 1 second."),
+        (120, "You are sending messages too quickly. Try again in 120 seconds."),
+        (121, "You have reached a limit. Try again in 3 minutes."),
+        (7200, "You have reached a limit. Try again in 120 minutes."),
+        (7201, "You have reached a limit. Try again in 3 hours."),
+        (86400, "You have reached a limit. Try again in 24 hours."),
+        (None, "There are too many requests right now. Try again in a moment."),
+    ],
+)
+def test_who_has_reached_a_limit_is_told_when_to_come_back(seconds: int | None, text: str) -> None:
+    assert RateLimitedError("messages", seconds).text(NullTranslations()) == text
+
+
 def test_the_drawn_tree_is_the_tree() -> None:
     drawn = set(re.findall(r"\b\w+Error\b", (errors.__doc__ or "").split("The text that")[0]))
-    ours = {found.__name__ for found in _subclasses(RequestError) if inspect.getmodule(found) is errors}
+    modules = (errors, encryption.errors, prompts.errors)
+    ours = {found.__name__ for found in _subclasses(RequestError) if inspect.getmodule(found) in modules}
     foreign = {"ValueError", "StreamError"}
     assert drawn - foreign == {*ours, "RequestError", "ConfigurationError"}

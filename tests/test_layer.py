@@ -37,6 +37,7 @@ def test_preflights_are_answered_before_anybody_is_asked_who_they_are() -> None:
         "ORIGIN",
         "AUTH",
         "LOCALE",
+        "LIMITS",
         "PII",
         "ENDPOINT",
     ]
@@ -63,7 +64,7 @@ def test_a_layer_takes_only_those_that_belong_inside(outer: Layer, inner: Layer,
         with pytest.raises(
             ConfigurationError,
             match="Placed stands inside Placed; the order, outermost first, "
-            "is tracing, origin, auth, locale, pii, endpoint",
+            "is tracing, origin, auth, locale, limits, pii, endpoint",
         ):
             require_inside(_middleware(outer)(app), app)
 

@@ -14,10 +14,13 @@
     ├── ContentTooLargeError              413 content_too_large
     ├── UnsupportedMediaTypeError         415 unsupported_media_type
     ├── PersonalDataError                 422 personal_data
+    ├── RateLimitedError                  429 rate_limited
     ├── AppError                          400 custom, or the code of the app's StreamError
     ├── RefusedByAppError                 4xx refused, the status of the app's HTTPException
     └── InternalError                     500 internal_error
-        └── UnavailableError              503 temporarily_unavailable
+        ├── UnavailableError              503 temporarily_unavailable
+        ├── UnsealError                   500 internal_error, in chatkit_prod.encryption
+        └── UntrustedPromptError          500 internal_error, in chatkit_prod.prompts
 
 The text that a client sees is fixed per class; what an operator needs is in the log.
 """
@@ -314,6 +317,50 @@ class PersonalDataError(RequestError):
     def members(self) -> Mapping[str, Any]:
         """What kinds of it."""
         return {"types": list(self.types)}
+
+
+class RateLimitedError(RequestError):
+    """The caller has used up what a rule allows, for now (RFC 6585 §4).
+
+    Args:
+        rule: Whose it is, such as `messages`; never who asks.
+        retry_after: Whole seconds after which a second try may help, at least 1; None if nobody can know.
+    """
+
+    status = 429
+    code = "rate_limited"
+    message = texts.BUSY
+
+    def __init__(self, rule: str, retry_after: int | None = None) -> None:
+        super().__init__(self.code)
+        self.rule = rule
+        self.reason = f"limit of {rule}"
+        self.retry_after = retry_after
+
+    def text(self, translations: NullTranslations) -> str:
+        """Return the text for people, with when to come back where that is known."""
+        if self.retry_after is None:
+            return super().text(translations)
+        if self.retry_after <= _SOME_MINUTES:
+            return counted(texts.TOO_FAST, self.retry_after, translations)
+        if self.retry_after <= _SOME_HOURS:
+            return counted(texts.LIMIT_MINUTES, -(-self.retry_after // 60), translations)
+        return counted(texts.LIMIT_HOURS, -(-self.retry_after // 3600), translations)
+
+    @property
+    def headers(self) -> Headers:
+        """When to come back (RFC 9110 §10.2.3)."""
+        return {"Retry-After": str(_SOON if self.retry_after is None else self.retry_after)}
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """Which rule it was."""
+        return {"limit": self.rule}
+
+
+_SOON = 5
+_SOME_MINUTES = 120
+_SOME_HOURS = 2 * 3600
 
 
 class AppError(RequestError):

@@ -19,8 +19,9 @@ class Layer(IntEnum):
     ORIGIN = 2
     AUTH = 3
     LOCALE = 4
-    PII = 5
-    ENDPOINT = 6
+    LIMITS = 5
+    PII = 6
+    ENDPOINT = 7
 
 
 def require_inside(outer: object, app: Any) -> None:

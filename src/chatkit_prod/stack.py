@@ -1,13 +1,14 @@
 """All layers in their order around one server.
 
-    tracing → origin → auth → locale → pii → endpoint → the app's server → guarded stores → traced → the app's own
+    tracing → origin → auth → locale → limits → pii → endpoint → the app's server → the stores of `store_stack.py`
 
-The gate of the guarded stores stands in the endpoint. The layer for personal data is there if `pii=` is given.
+The gate of the guarded stores stands in the endpoint. Limits and the layer for personal data are there if `limits=`
+and `pii=` are given.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from chatkit.server import ChatKitServer
 from opentelemetry._logs import LoggerProvider
@@ -16,15 +17,16 @@ from opentelemetry.trace import TracerProvider
 from starlette.authentication import AuthenticationBackend
 from starlette.requests import HTTPConnection
 
-from .access import AccessPolicy, OwnershipAttachmentStore, OwnershipStore
-from .access.attachments import is_guarded
-from .access.store import guarded_store
+from .access import AccessPolicy
 from .asgi import ASGIApp
 from .auth import Authenticator, AuthMiddleware, OriginMiddleware
 from .context import ContextFactory, RequestContext
+from .encryption import Keyring
 from .endpoint import ChatKitEndpoint
 from .errors import ConfigurationError
 from .exchange import EndpointOptions
+from .limits import LimitsMiddleware, Rules
+from .limits.middleware import OnStorageError
 from .locale import LocaleMiddleware, Translations
 from .options import listed
 from .pii import PIIMiddleware, RedactingFilter
@@ -32,9 +34,11 @@ from .pii.cleaning import AnyScrubber
 from .pii.logs import AddressesAndTokens
 from .pii.middleware import Requests, Responses
 from .principal import Principal
+from .retention import RetentionPolicy
 from .scrub import TextScrubber
 from .state import RequestState
 from .store import gate_of
+from .store_stack import require_room, wrap_stores
 from .tracing import TracingMiddleware, TracingOptions, instrument_server
 
 TContext = TypeVar("TContext")
@@ -50,12 +54,22 @@ _REDACTED_LOGGERS = (
 )
 
 
+class _Shared(TypedDict, total=False):
+    """What several layers get alike."""
+
+    meter_provider: MeterProvider | None
+    max_body_bytes: int
+    max_json_values: int
+
+
 @overload
 def harden(
     server: ChatKitServer[RequestContext],
     *,
     auth: Authenticator | AuthenticationBackend | None,
     access: AccessPolicy | None = ...,
+    retention: RetentionPolicy | None = ...,
+    keyring: Keyring | None = ...,
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
     allowed_headers: Iterable[str] = ...,
@@ -67,6 +81,9 @@ def harden(
     pii: AnyScrubber | None = ...,
     pii_requests: Requests | None = ...,
     pii_responses: Responses | None = ...,
+    limits: Rules | None = ...,
+    limits_storage: str | None = ...,
+    limits_on_storage_error: OnStorageError | None = ...,
     tracer_provider: TracerProvider | None = ...,
     meter_provider: MeterProvider | None = ...,
     logger_provider: LoggerProvider | None = ...,
@@ -83,6 +100,8 @@ def harden(
     auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[TContext],
     access: AccessPolicy | None = ...,
+    retention: RetentionPolicy | None = ...,
+    keyring: Keyring | None = ...,
     allowed_origins: Iterable[str] = ...,
     allowed_hosts: Iterable[str] = ...,
     allowed_headers: Iterable[str] = ...,
@@ -94,6 +113,9 @@ def harden(
     pii: AnyScrubber | None = ...,
     pii_requests: Requests | None = ...,
     pii_responses: Responses | None = ...,
+    limits: Rules | None = ...,
+    limits_storage: str | None = ...,
+    limits_on_storage_error: OnStorageError | None = ...,
     tracer_provider: TracerProvider | None = ...,
     meter_provider: MeterProvider | None = ...,
     logger_provider: LoggerProvider | None = ...,
@@ -109,6 +131,8 @@ def harden(
     auth: Authenticator | AuthenticationBackend | None,
     context_factory: ContextFactory[Any] = RequestContext.of,
     access: AccessPolicy | None = None,
+    retention: RetentionPolicy | None = None,
+    keyring: Keyring | None = None,
     allowed_origins: Iterable[str] = (),
     allowed_hosts: Iterable[str] = (),
     allowed_headers: Iterable[str] = (),
@@ -120,6 +144,9 @@ def harden(
     pii: AnyScrubber | None = None,
     pii_requests: Requests | None = None,
     pii_responses: Responses | None = None,
+    limits: Rules | None = None,
+    limits_storage: str | None = None,
+    limits_on_storage_error: OnStorageError | None = None,
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
     logger_provider: LoggerProvider | None = None,
@@ -135,6 +162,10 @@ def harden(
         context_factory: Maps the state of a request to the server's context; may be `async`.
         access: Decides who reaches which threads and attachments, such as `OwnerOnly()`. None leaves it to
             the app's own store and server, and is logged.
+        retention: Says when threads expire, such as `RetentionPolicy(max_age=timedelta(days=90))`; from then on nobody
+            is served them, and `sweep` deletes them. None keeps them for ever.
+        keyring: Wraps the keys with which everything is sealed that users and models write, such as
+            `LocalKeyring.from_env()`. None leaves that to the database.
         allowed_origins: The origins of the pages that may ask, such as `https://app.example.com`, or
             the `DomainKeys` of their hostnames; beside them only pages of the endpoint's own host.
         allowed_hosts: The names that this service goes by; empty if the server checks `Host`.
@@ -150,6 +181,9 @@ def harden(
             process: of several apps, the scrubber of the last one is asked.
         pii_requests: What becomes of requests with personal data, `redact`, `reject` or `off`; `redact` if None.
         pii_responses: What becomes of answers with it, `redact` or `off`; `redact` if None.
+        limits: What a user and a tenant may use, such as `Rules(requests="60/minute", streams=4)`. None limits nothing.
+        limits_storage: Where that is counted, such as `redis://localhost:6379/0` for several processes; `memory://` if None.
+        limits_on_storage_error: Whether requests are let through (`open`) while Redis is gone; `closed` if None.
         tracer_provider: Where spans go; the global provider if None.
         meter_provider: Where metrics go; the global provider if None.
         logger_provider: Where log records of OpenTelemetry go; the global provider if None.
@@ -162,7 +196,7 @@ def harden(
             a layer that is not there, or the server's stores are guarded by another policy already.
 
     Sets:
-        What `instrument_server` sets; with `access`, around the stores guarded ones; a `RedactingFilter` on the
+        What `instrument_server` sets; around the stores what `access`, `retention` and `keyring` ask for; a `RedactingFilter` on the
         loggers `chatkit`, `chatkit_prod` and those below it.
     """
     if auth is None and insecure is not True:
@@ -174,17 +208,9 @@ def harden(
     if auth is None:
         logger.warning("insecure=True: everybody is let in, as one and the same user")
     inside: ASGIApp = ChatKitEndpoint(server, context_factory=context_factory, **options)
-    if pii is not None:
-        inside = PIIMiddleware(
-            inside,
-            scrubber=pii,
-            requests=pii_requests or "redact",
-            responses=pii_responses or "redact",
-            meter_provider=meter_provider,
-            **_shared_limits(options),
-        )
-    elif pii_requests is not None or pii_responses is not None:
-        raise ConfigurationError("pii_requests and pii_responses need a scrubber: pii=Scrubber()")
+    shared: _Shared = {"meter_provider": meter_provider, **_shared_limits(options)}
+    inside = _scrubbed(inside, pii, pii_requests, pii_responses, shared)
+    inside = _limited(inside, limits, limits_storage, limits_on_storage_error, shared)
     located = LocaleMiddleware(
         inside,
         supported=locales,
@@ -207,37 +233,51 @@ def harden(
         logger_provider=logger_provider,
         **(tracing or {}),
     )
-    if access is not None:
-        _require_same_policy(server, access)
-    elif gate_of(server.store) is None:
+    require_room(server, access=access, retention=retention, keyring=keyring)
+    if access is None and gate_of(server.store) is None:
         logger.warning("access= is not given: whether a thread is its user's own is up to the app's store")
     _redact_logs(None if pii is None or pii.is_slow else pii)
     instrument_server(server, tracer_provider=tracer_provider, meter_provider=meter_provider)
-    if access is not None:
-        _guard_stores(server, access)
+    wrap_stores(server, access=access, retention=retention, keyring=keyring)
     return traced
 
 
-def _require_same_policy(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
-    """Check that the stores of a server are not guarded by another policy already."""
-    store = guarded_store(server.store)
-    if store is not None and store.guard.policy != policy:
-        raise ConfigurationError(
-            "the store of this server is guarded already, by another policy than access="
+def _scrubbed(
+    inside: ASGIApp,
+    pii: AnyScrubber | None,
+    requests: Requests | None,
+    responses: Responses | None,
+    shared: _Shared,
+) -> ASGIApp:
+    if pii is not None:
+        return PIIMiddleware(
+            inside, scrubber=pii, requests=requests or "redact", responses=responses or "redact", **shared
         )
+    if requests is not None or responses is not None:
+        raise ConfigurationError("pii_requests and pii_responses need a scrubber: pii=Scrubber()")
+    return inside
 
 
-def _guard_stores(server: ChatKitServer[Any], policy: AccessPolicy) -> None:
-    """Put guarded stores in front of a server's own, unless it has them already.
-
-    What traces the store stands inside: so the calls of the gate are traced as well.
-    """
-    store = guarded_store(server.store)
-    if store is None:
-        store = server.store = OwnershipStore(server.store, policy=policy)
-    files = server.attachment_store
-    if files is not None and not is_guarded(files):
-        server.attachment_store = OwnershipAttachmentStore(files, store=store)
+def _limited(
+    inside: ASGIApp,
+    rules: Rules | None,
+    storage: str | None,
+    on_storage_error: OnStorageError | None,
+    shared: _Shared,
+) -> ASGIApp:
+    if rules is not None:
+        return LimitsMiddleware(
+            inside,
+            rules=rules,
+            storage=storage or "memory://",
+            on_storage_error=on_storage_error or "closed",
+            **shared,
+        )
+    if storage is not None or on_storage_error is not None:
+        raise ConfigurationError(
+            'limits_storage and limits_on_storage_error need rules: limits=Rules(requests="60/minute")'
+        )
+    return inside
 
 
 class _Anybody:
@@ -252,10 +292,14 @@ class _Anybody:
         return Principal(issuer="insecure", subject="anonymous", scopes=self._scopes, method="insecure")
 
 
-def _shared_limits(options: EndpointOptions) -> dict[str, int]:
+def _shared_limits(options: EndpointOptions) -> "_Shared":
     """Return the limits of the endpoint that hold for whoever reads the body before it."""
-    limits: dict[str, Any] = {**options}
-    return {name: limits[name] for name in ("max_body_bytes", "max_json_values") if name in limits}
+    found: _Shared = {}
+    if "max_body_bytes" in options:
+        found["max_body_bytes"] = options["max_body_bytes"]
+    if "max_json_values" in options:
+        found["max_json_values"] = options["max_json_values"]
+    return found
 
 
 class _Redacting(RedactingFilter):

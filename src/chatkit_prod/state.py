@@ -15,6 +15,7 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from .operation import Operation
     from .principal import Principal
+    from .usage import UsageSink
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class RequestState:
         failure: The exception behind the outcome `error`, where one is known.
         error_type: What went wrong, in a word for telemetry: the class of that exception, or one of ours.
         context: What the store, the server and the tools get, once it has been made.
+        usage: Whom to tell how many tokens of a model the request has used, if anybody asks.
     """
 
     __slots__ = (
@@ -65,6 +67,7 @@ class RequestState:
         "request_id",
         "thread_id",
         "translations",
+        "usage",
     )
 
     def __init__(self, connection: HTTPConnection) -> None:
@@ -77,6 +80,7 @@ class RequestState:
         self.failure: BaseException | None = None
         self.error_type: str | None = None
         self.context: Any = None
+        self.usage: UsageSink | None = None
         self._memory: dict[object, dict[Any, Any]] = {}
         self._is_over = False
         self._principal: Principal | None = None

@@ -140,6 +140,11 @@ class DelegatingAttachmentStore(AttachmentStore[TContext]):
     def __init__(self, inner: AttachmentStore[TContext]) -> None:
         self.inner = inner
 
+    @property
+    def gate(self) -> Gate | None:
+        """The gate of the guard that this is or holds; a job deletes beneath it."""
+        return self.inner.gate if isinstance(self.inner, DelegatingAttachmentStore) else None
+
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's bytes."""
         await self.inner.delete_attachment(attachment_id, context)

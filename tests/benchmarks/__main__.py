@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from chatkit_prod.testing import chatkit_request, user_message
 
-from . import access, locale, pii, tracing
+from . import access, encryption, limits, locale, pii, tracing
 from .apps import THREAD, BenchServer, alone, bare, hardened, identity_provider
 from .measure import Batch, Request, Row, batch, paired, ratio
 from .tokens import cached, uncached
@@ -173,6 +173,8 @@ def main() -> None:
     traced = asyncio.run(tracing.costs(Request(LIST, as_json), Request(SEND, as_json), options.rounds))
     found = asyncio.run(rows(options.rounds, traced))
     speeds, hostile = pii.speeds(options.peers), pii.hostiles()
+    found += asyncio.run(encryption.rows(signed_in(), options.rounds))
+    found += asyncio.run(limits.rows(options.rounds))
     found += asyncio.run(pii.rows(speeds, hostile, Request(SEND, signed_in()), options.rounds))
     scrubbing = f"{pii.table(speeds)}\n\n{pii.hostile_table(hostile)}"
     walks = access.table(asyncio.run(access.walks()))

@@ -9,6 +9,7 @@ from chatkit.store import AttachmentStore
 from chatkit.types import Attachment, AttachmentCreateParams
 
 from chatkit_prod.errors import ConfigurationError
+from chatkit_prod.gate import Gate
 from chatkit_prod.options import named
 from chatkit_prod.store import DelegatingAttachmentStore
 
@@ -37,6 +38,11 @@ class OwnershipAttachmentStore(DelegatingAttachmentStore[TContext]):
         if not isinstance(store, OwnershipStore):
             raise ConfigurationError(f"store must be an OwnershipStore, not {named(store)}")
         self._store = store
+
+    @property
+    def gate(self) -> Gate | None:
+        """The gate of the guarded store."""
+        return self._store.gate
 
     async def create_attachment(self, input: AttachmentCreateParams, context: TContext) -> Attachment:  # noqa: A002 - the name is of ChatKit
         """Register an attachment that is to be uploaded.
