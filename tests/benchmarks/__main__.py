@@ -6,6 +6,7 @@ medians of paired rounds. With `--write` the tables also replace those in README
 
 import argparse
 import asyncio
+import gc
 import platform
 import re
 import statistics
@@ -172,6 +173,8 @@ def main() -> None:
     as_json = {"content-type": "application/json"}
     traced = asyncio.run(tracing.costs(Request(LIST, as_json), Request(SEND, as_json), options.rounds))
     found = asyncio.run(rows(options.rounds, traced))
+    gc.collect()
+    gc.freeze()  # what the others have left in memory is not looked at again and again
     speeds, hostile = pii.speeds(options.peers), pii.hostiles()
     found += asyncio.run(encryption.rows(signed_in(), options.rounds))
     found += asyncio.run(limits.rows(options.rounds))

@@ -20,7 +20,9 @@ from chatkit.types import (
     FileAttachment,
     InferenceOptions,
     LockedStatus,
+    Page,
     SDKHiddenContextItem,
+    Thread,
     ThreadItem,
     ThreadMetadata,
     UserMessageItem,
@@ -66,6 +68,17 @@ class StoreContract:
         await store.save_thread(changed, context)
         assert await store.load_thread(thread.id, context) == changed
         assert len((await store.load_threads(10, None, "desc", context)).data) == 1
+
+    async def test_of_a_thread_with_its_items_the_metadata_is_saved(
+        self, store: Store[Any], context: Any
+    ) -> None:
+        """ChatKit saves a `Thread` where `respond` has changed a new one, and loads it as metadata."""
+        thread = await _saved_thread(store, context)
+        whole = Thread(**{**thread.model_dump(), "title": "second"}, items=Page())
+        await store.save_thread(whole, context)
+        loaded = await store.load_thread(thread.id, context)
+        assert type(loaded) is ThreadMetadata
+        assert loaded == thread.model_copy(update={"title": "second"})
 
     async def test_an_absent_thread_is_not_found(self, store: Store[Any], context: Any) -> None:
         """`NotFoundError` is what becomes a 404."""

@@ -29,8 +29,9 @@ class MemoryStore(UnguessableIds, Store[Any]):
         return _copy(self._threads, thread_id)
 
     async def save_thread(self, thread: ThreadMetadata, context: Any) -> None:  # noqa: ARG002
-        """Insert or replace a thread's metadata."""
-        self._threads[thread.id] = copy.deepcopy(thread)
+        """Insert or replace a thread's metadata; of a `Thread`, which ChatKit gives as well, not its items."""
+        fields = {name: getattr(thread, name) for name in ThreadMetadata.model_fields}
+        self._threads[thread.id] = copy.deepcopy(ThreadMetadata(**fields))
 
     async def load_threads(
         self,
