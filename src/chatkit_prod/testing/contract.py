@@ -74,7 +74,7 @@ class StoreContract:
     ) -> None:
         """ChatKit saves a `Thread` where `respond` has changed a new one, and loads it as metadata."""
         thread = await _saved_thread(store, context)
-        whole = Thread(**{**thread.model_dump(), "title": "second"}, items=Page())
+        whole = Thread.model_validate({**thread.model_dump(), "title": "second", "items": Page()})
         await store.save_thread(whole, context)
         loaded = await store.load_thread(thread.id, context)
         assert type(loaded) is ThreadMetadata
