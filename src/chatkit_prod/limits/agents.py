@@ -17,7 +17,7 @@ class TokenHooks(RunHooks[Any]):
     async def on_llm_end(
         self,
         context: RunContextWrapper[Any],  # noqa: ARG002 - as the SDK has it
-        agent: Agent[Any],  # noqa: ARG002
+        agent: Agent[Any],  # noqa: ARG002 - the same
         response: ModelResponse,
     ) -> None:
         """Count one answer of a model."""
