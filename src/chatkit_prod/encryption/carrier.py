@@ -23,7 +23,7 @@ from chatkit.types import (
 )
 from pydantic import AnyUrl, TypeAdapter, ValidationError
 
-from .envelope import associated_data, open_json, parts_of, seal_json
+from .envelope import associated_data, open_json, part_of, seal_json
 from .errors import UnsealError
 from .keyring import WrappedKey
 from .keys import RowKey
@@ -204,10 +204,8 @@ def _of_thread(carrier: ThreadMetadata, thread_id: str) -> bytes:
 
 
 def _of_item(thread_id: str, item_id: str, content: Mapping[str, Any]) -> bytes:
-    of_thread = _of_items(thread_id)
-    if KEY in content:
-        return of_thread + parts_of(item_id, _canonical(content[KEY]))
-    return of_thread + parts_of(item_id)
+    of_item = _of_items(thread_id) + part_of(item_id)
+    return of_item + part_of(_canonical(content[KEY])) if KEY in content else of_item
 
 
 @lru_cache(maxsize=256)  # a page has a hundred items of one thread
@@ -238,8 +236,8 @@ def _read(adapter: TypeAdapter[T], plain: bytes) -> T:
 def _require_time(carrier: ThreadMetadata | ThreadItem, row: ThreadMetadata | ThreadItem) -> None:
     """Check the clear time of creation; a database may keep it less precisely, or in another zone."""
     kept, sealed = carrier.created_at, row.created_at
-    if kept.tzinfo == sealed.tzinfo and kept.replace(tzinfo=None) == sealed.replace(tzinfo=None):
-        return  # as any other comparison, which takes ten times as long
+    if kept.time() == sealed.time() and kept.date() == sealed.date() and kept.tzinfo == sealed.tzinfo:
+        return  # as any other comparison, which takes three times as long
     if abs(_utc(kept) - _utc(sealed)) >= _PRECISION:
         raise UnsealError("under another time of creation")
 
